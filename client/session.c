@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The frame around each subcommand: connection, waiting, failures, the end.
+ */
+#define _GNU_SOURCE
+#include "session.h"
+
+#include <errno.h>
+#include <string.h>
+#include <time.h>
+
+#include "message.h"
+
+#define ARENA_LIMIT ((size_t)64 * 1024 * 1024) /* a message is at most 16 MiB before decoding */
+
+uint64_t now(void)
+{
+    struct timespec time;
+
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (uint64_t)time.tv_sec * UINT64_C(1000000000) + (uint64_t)time.tv_nsec;
+}
+
+uint64_t session_deadline(const struct session *session)
+{
+    return now() + session->options->timeout;
+}
+
+int session_open(struct session *session, const struct options *options)
+{
+    struct valve_error error = {{0}};
+    int r;
+
+    *session = (struct session){.options = options};
+    output_init(&session->output, options->nul ? '\0' : '\n');
+    valve_arena_init(&session->arena, NULL, 0, ARENA_LIMIT);
+    r = valve_client_connect(options->address, session_deadline(session), &session->client, &error);
+    if (r < 0) {
+        complain("cannot connect to %s", error.text);
+        tally_end(&session->tally, status_of_failure(r, error.text));
+    }
+    return r;
+}
+
+static void note_output(struct session *session)
+{
+    if (session->output.error == 0 || session->tally.ended == STATUS_LOCAL)
+        return;
+    complain("writing to stdout: %s", strerrordesc_np(-session->output.error));
+    tally_end(&session->tally, STATUS_LOCAL);
+}
+
+enum status session_close(struct session *session)
+{
+    valve_client_free(session->client);
+    valve_arena_fini(&session->arena);
+    (void)output_close(&session->output);
+    note_output(session);
+    return tally_status(&session->tally);
+}
+
+bool session_goes_on(struct session *session)
+{
+    note_output(session);
+    return session->tally.ended == STATUS_DONE;
+}
+
+int session_next(struct session *session, struct valve_pending **ret_pending)
+{
+    int r = valve_client_next(session->client, 0, ret_pending);
+
+    if (r != -ETIMEDOUT)
+        return r;
+    (void)output_flush(&session->output);
+    return valve_client_next(session->client, session_deadline(session), ret_pending);
+}
+
+void session_fail(struct session *session, int error)
+{
+    const char *problem = valve_client_problem(session->client);
+
+    complain("%s: %s", session->options->address, problem);
+    tally_end(&session->tally, status_of_failure(error, problem));
+}
+
+/* The bytes of "code" in "code: words"; where there is none, all of it is words. */
+static size_t code_size(struct valve_text error)
+{
+    const char *colon = memchr(error.data, ':', error.size);
+
+    return colon == NULL ? 0 : (size_t)(colon - error.data);
+}
+
+static void print_json_failure(struct output *output, const char *name, size_t size,
+                               struct valve_text error, enum status why)
+{
+    struct valve_text code = {error.data, code_size(error)}, words = error;
+
+    if (why == STATUS_LOCAL) {
+        code = valve_text("local");
+    } else if (code.size > 0) {
+        words.data += code.size + 1;
+        words.size -= code.size + 1;
+    }
+    while (words.size > 0 && *words.data == ' ') {
+        words.data++;
+        words.size--;
+    }
+    output_text(output, "{");
+    if (name != NULL) {
+        output_json_path(output, name, size);
+        output_text(output, ",");
+    }
+    output_text(output, "\"error\":{\"code\":");
+    output_json_string(output, code.data, code.size);
+    output_text(output, ",\"message\":");
+    output_json_string(output, words.data, words.size);
+    output_text(output, "}}\n");
+}
+
+void session_item_failed(struct session *session, const char *name, size_t size,
+                         struct valve_text error, enum status why)
+{
+    char shown[SHOWN_ROOM], words[SHOWN_ROOM];
+
+    tally_item(&session->tally, why);
+    if (session->options->json)
+        print_json_failure(&session->output, name, size, error, why);
+    else if (name == NULL)
+        complain("%s: %s", session->options->address, show_words(error, words));
+    else
+        complain("%s: %s", show_name(name, size, shown), show_words(error, words));
+}

@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Putting a configuration together: defaults, file, command line, and what depends on the machine.
+ */
+#include <config.h>
+
+#include "daemon/config_internal.h"
+#include "daemon/options.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Descriptors that neither the cache nor connections take: listeners, queues, files being read. */
+#define RESERVED_DESCRIPTORS 256
+
+static int set_defaults(struct config *config)
+{
+    struct config_problem problem;
+
+    for (size_t i = 0; i < CONFIG_KEY_COUNT; i++) {
+        int r = config_set(&config_keys[i], config, &config->origins[i], (struct config_origin){0},
+                           config_keys[i].initial, &problem);
+
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+/* ---- the file ---- */
+
+static int read_file(struct config *config, const struct options *options,
+                     struct config_errors *errors)
+{
+    const char *path = options->config_path;
+    FILE *stream;
+
+    if (path == NULL && options->listener_count > 0)
+        return 0;
+    config->path = strdup(path != NULL ? path : VALVED_CONFIG_FILE);
+    if (config->path == NULL)
+        return -ENOMEM;
+    stream = fopen(config->path, "re");
+    if (stream == NULL) {
+        config_errors_add(errors, config->path, 0, "%s%s", strerror(errno),
+                          path == NULL ? "; give another file with -c, or --listen ADDRESS" : "");
+        return 0;
+    }
+    config_read(config, stream, errors);
+    fclose(stream);
+    config_listeners_check(config, errors);
+    return 0;
+}
+
+/* ---- the command line ---- */
+
+static char *absolute_path(const char *path)
+{
+    char *directory = NULL;
+    char *absolute = NULL;
+
+    if (path[0] == '/')
+        return strdup(path);
+    directory = getcwd(NULL, 0);
+    if (directory == NULL)
+        return NULL;
+    if (asprintf(&absolute, "%s/%s", directory, path) < 0)
+        absolute = NULL;
+    free(directory);
+    return absolute;
+}
+
+static int apply_root(struct config *config, const char *root, struct config_errors *errors)
+{
+    const struct config_origin from = {.source = CONFIG_FROM_COMMAND_LINE};
+    const struct config_key *key = &config_keys[CONFIG_ROOT];
+    struct config_problem problem;
+    char *path = absolute_path(root);
+    int r = -ENOMEM;
+
+    if (path != NULL)
+        r = config_set(key, config, &config->origins[CONFIG_ROOT], from, path, &problem);
+    else if (errno != ENOMEM)
+        r = config_refuse(&problem, "%.100s: the working directory is unknown: %s", root,
+                          strerror(errno));
+    free(path);
+    if (r == -EINVAL) {
+        config_errors_add_value(errors, config, key, &from, "%s", problem.text);
+        return 0;
+    }
+    return r;
+}
+
+static int add_argument(struct config *config, const struct options *options, size_t index,
+                        struct config_errors *errors)
+{
+    const struct config_origin from = {.source = CONFIG_FROM_COMMAND_LINE};
+    const struct config_key *key = &config_listener_keys[CONFIG_LISTEN_ADDRESS];
+    struct config_listener *listener;
+    struct config_problem problem;
+    char name[CONFIG_LISTENER_NAME_MAX + 1];
+    int r;
+
+    snprintf(name, sizeof name, "%zu", index + 1);
+    r = config_listener_add(config, name, 0);
+    if (r < 0)
+        return r;
+    listener = &config->listeners[config->listener_count - 1];
+    r = config_set(key, listener, &listener->origins[CONFIG_LISTEN_ADDRESS], from,
+                   options->listeners[index].text, &problem);
+    if (r == -EINVAL)
+        config_errors_add_value(errors, config, key, &from, "%s", problem.text);
+    if (options->allow != 0) {
+        listener->allow = options->allow;
+        listener->origins[CONFIG_LISTEN_ALLOW] = from;
+    }
+    return r == -EINVAL ? 0 : r;
+}
+
+/* --listen replaces the listeners of the file, which have been checked all the same. */
+static int apply_options(struct config *config, const struct options *options,
+                         struct config_errors *errors)
+{
+    int r = 0;
+
+    if (options->root != NULL)
+        r = apply_root(config, options->root, errors);
+    if (r < 0 || options->listener_count == 0)
+        return r;
+    config_listeners_clear(config);
+    for (size_t i = 0; i < options->listener_count; i++) {
+        r = add_argument(config, options, i, errors);
+        if (r < 0)
+            return r;
+    }
+    config_listeners_check(config, errors);
+    return 0;
+}
+
+/* ---- the whole ---- */
+
+static void check_root(const struct config *config, struct config_errors *errors)
+{
+    const struct config_key *key = &config_keys[CONFIG_ROOT];
+    const struct config_origin *origin = &config->origins[CONFIG_ROOT];
+    struct stat status;
+
+    if (config->root == NULL) /* refused, and reported */
+        return;
+    if (stat(config->root, &status) < 0)
+        config_errors_add_value(errors, config, key, origin, "%s: %s", config->root,
+                                strerror(errno));
+    else if (!S_ISDIR(status.st_mode))
+        config_errors_add_value(errors, config, key, origin, "%s: %s", config->root,
+                                strerror(ENOTDIR));
+}
+
+int config_load(const struct options *options, struct config *ret_config,
+                struct config_errors *errors)
+{
+    struct config config = {0};
+    int r;
+
+    r = set_defaults(&config);
+    if (r >= 0)
+        r = read_file(&config, options, errors);
+    if (r >= 0)
+        r = apply_options(&config, options, errors);
+    if (r >= 0)
+        check_root(&config, errors);
+    if (errors->incomplete)
+        r = -ENOMEM;
+    if (r >= 0 && errors->count > 0)
+        r = -EINVAL;
+    if (r < 0) {
+        config_fini(&config);
+        return r;
+    }
+    *ret_config = config;
+    return 0;
+}
+
+static uint64_t smaller(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+static uint64_t greater(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
+void config_resolve(struct config *config, unsigned cpus, uint64_t descriptor_limit)
+{
+    uint64_t taken;
+    uint64_t left;
+
+    if (config->origins[CONFIG_WORKERS].automatic)
+        config->workers = greater(cpus, 1);
+    if (config->origins[CONFIG_IO_THREADS].automatic)
+        config->io_threads = greater(2 * config->workers, 4);
+    if (config->origins[CONFIG_CACHE].automatic)
+        config->cache = smaller(descriptor_limit / 16, 8192);
+    config->cache = smaller(config->cache, descriptor_limit / 2);
+
+    taken = config->cache + RESERVED_DESCRIPTORS;
+    left = descriptor_limit > taken ? descriptor_limit - taken : 1;
+    if (config->origins[CONFIG_MAX_CONNECTIONS].automatic)
+        config->max_connections = left;
+    config->max_connections = smaller(config->max_connections, left);
+    config->resolved = true;
+}
+
+void config_fini(struct config *config)
+{
+    config_listeners_clear(config);
+    for (size_t i = 0; i < CONFIG_KEY_COUNT; i++) {
+        if (config_keys[i].type->release != NULL)
+            config_keys[i].type->release(config_field(&config_keys[i], config));
+    }
+    free(config->path);
+    *config = (struct config){0};
+}

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What valved was told to do: /etc/valve.ini and the command line, read once, checked whole.
+ *
+ * Defaults < file < command line. Every value knows where it came from, so that an error names its
+ * line and --dump-config can say it. The main thread loads a configuration before any other thread
+ * is started; from then on it is constant and may be read anywhere.
+ */
+#ifndef VALVED_CONFIG_H
+#define VALVED_CONFIG_H
+
+#include "net/address.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sys/types.h>
+
+struct options;
+
+/* Read when the command line names neither a file nor a listener; the build may move it. */
+#ifndef VALVED_CONFIG_FILE
+#define VALVED_CONFIG_FILE "/etc/valve.ini"
+#endif
+
+/* Longest name of a listener, the NAME of [listen NAME], without its terminator. */
+#define CONFIG_LISTENER_NAME_MAX 32
+
+/* What a listener's peers may do, as bits of config_listener.allow. */
+enum config_operation {
+    CONFIG_ALLOW_LIST = 1u << 0,
+    CONFIG_ALLOW_SIZE = 1u << 1,
+    CONFIG_ALLOW_GET = 1u << 2,
+    CONFIG_ALLOW_EXISTS = 1u << 3,
+    CONFIG_ALLOW_DEL = 1u << 4,
+    CONFIG_ALLOW_ALL = (1u << 5) - 1,
+};
+
+/* One for each key outside of [listen NAME]; the index of struct config.origins. */
+enum config_key_index {
+    CONFIG_WORKERS,
+    CONFIG_PIN,
+    CONFIG_MAX_DESCRIPTORS,
+    CONFIG_MAX_CONNECTIONS,
+    CONFIG_IO_THREADS,
+    CONFIG_MAX_FIBERS,
+    CONFIG_FIBER_STACK,
+    CONFIG_ROOT,
+    CONFIG_HIDE,
+    CONFIG_SYMLINKS,
+    CONFIG_ONE_FILESYSTEM,
+    CONFIG_CACHE,
+    CONFIG_MAX_REQUEST,
+    CONFIG_MAX_IN_FLIGHT,
+    CONFIG_REQUEST_TIMEOUT,
+    CONFIG_IDLE_TIMEOUT,
+    CONFIG_SEND_TIMEOUT,
+    CONFIG_IO_TIMEOUT,
+    CONFIG_DRAIN_TIMEOUT,
+    CONFIG_LOG_LEVEL,
+    CONFIG_METRICS_ADDRESS,
+    CONFIG_KEY_COUNT
+};
+
+/* One for each key of [listen NAME]; the index of struct config_listener.origins. */
+enum config_listener_key_index {
+    CONFIG_LISTEN_ADDRESS,
+    CONFIG_LISTEN_ALLOW,
+    CONFIG_LISTEN_MODE,
+    CONFIG_LISTEN_GROUP,
+    CONFIG_LISTEN_INSECURE,
+    CONFIG_LISTEN_TLS_CERT,
+    CONFIG_LISTEN_TLS_KEY,
+    CONFIG_LISTEN_TLS_CLIENT_CA,
+    CONFIG_LISTEN_KEY_COUNT
+};
+
+enum config_source { CONFIG_FROM_DEFAULT, CONFIG_FROM_FILE, CONFIG_FROM_COMMAND_LINE };
+
+struct config_origin {
+    enum config_source source;
+    unsigned line;  /* in config.path, from 1; 0 unless the source is the file */
+    bool automatic; /* the value is `auto`: config_resolve() chooses it */
+};
+
+/* A list of words; `words` ends with NULL and is NULL when the list is empty. */
+struct config_words {
+    char **words;
+    size_t count;
+};
+
+/* The group that owns a Unix socket. */
+struct config_group {
+    char *name; /* NULL: the process's own group */
+    gid_t id;   /* (gid_t)-1, which chown() leaves alone, when name is NULL */
+};
+
+struct config_listener {
+    char name[CONFIG_LISTENER_NAME_MAX + 1];
+    unsigned line; /* of its section's header; 0 for --listen */
+    struct valve_address address;
+    unsigned allow;            /* of enum config_operation; never 0 */
+    mode_t mode;               /* of a Unix socket in the file system */
+    struct config_group group; /* likewise */
+    bool insecure;             /* TCP: reachable from other machines without TLS, as asked */
+    struct config_origin origins[CONFIG_LISTEN_KEY_COUNT];
+};
+
+/*
+ * Numbers are within the ranges of valve.ini(5). Those that can be `auto` (origins[].automatic) are
+ * 0 until config_resolve(). Times are in milliseconds, sizes in bytes.
+ */
+struct config {
+    char *path; /* the file that was read, NULL if none */
+    bool resolved;
+
+    uint64_t workers; /* can be auto */
+    bool pin;
+    uint64_t max_descriptors;
+    uint64_t max_connections; /* can be auto */
+    uint64_t io_threads;      /* can be auto */
+    uint64_t max_fibers;
+    uint64_t fiber_stack;
+
+    char *root; /* absolute; was a directory when it was loaded */
+    struct config_words hide;
+    bool symlinks;
+    bool one_filesystem;
+    uint64_t cache; /* open files kept, 0: none; can be auto */
+
+    uint64_t max_request;
+    uint64_t max_in_flight;
+    uint64_t request_timeout;
+    uint64_t idle_timeout;
+    uint64_t send_timeout;
+    uint64_t io_timeout;
+    uint64_t drain_timeout;
+
+    int log_level; /* LOG_ERR to LOG_DEBUG of <syslog.h> */
+
+    struct config_listener *listeners; /* at least one */
+    size_t listener_count;
+
+    struct config_origin origins[CONFIG_KEY_COUNT];
+};
+
+struct config_error {
+    unsigned line; /* of the file, from 1; 0 for what has no line */
+    char *text;    /* the whole message, with its file:line, without a newline */
+};
+
+/* Everything that is wrong with a configuration, in the order of its lines. */
+struct config_errors {
+    struct config_error *list;
+    size_t count;
+    bool incomplete; /* memory ran out: a message is missing, and config_load() says -ENOMEM */
+};
+
+/*
+ * Builds the configuration that the options ask for: reads the file, if one is called for, applies
+ * the command line, looks up groups and the root. It reports all that is wrong, not the first only.
+ * May wait for the file system.
+ *
+ * 0: *ret_config is complete and the caller's to config_fini(). -EINVAL: *errors, which starts as
+ * zeroes, says why. -ENOMEM. On failure *ret_config is untouched. In any case the caller calls
+ * config_errors_fini().
+ */
+int config_load(const struct options *options, struct config *ret_config,
+                struct config_errors *errors);
+
+/*
+ * Chooses what was left to `auto`, for a process that may use `cpus` CPUs and has raised its
+ * descriptor limit to `descriptor_limit`: a worker for each CPU, twice as many I/O threads but at
+ * least 4, a cache of a sixteenth of the descriptors but at most 8192, connections for all that the
+ * cache and a reserve of 256 leave. What was set is kept, except that the cache is lowered to half
+ * of the descriptors and max_connections to what is left.
+ */
+void config_resolve(struct config *config, unsigned cpus, uint64_t descriptor_limit);
+
+/*
+ * Writes the configuration so that config_load() reads it back to the same values, each with a
+ * comment that says where it came from. `auto` is written as such, with the number chosen in the
+ * comment if config_resolve() has run. 0 or -ENOMEM; errors of writing are left in the stream.
+ */
+int config_dump(const struct config *config, FILE *stream);
+
+/* Frees what the configuration owns; accepts one of zeroes. */
+void config_fini(struct config *config);
+
+/* Frees the messages; accepts a list of zeroes. */
+void config_errors_fini(struct config_errors *errors);
+
+#endif

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Listeners: their defaults, which depend on the address, and what must be true of each and of all.
+ */
+#include <config.h>
+
+#include "daemon/config_internal.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void release_listener(struct config_listener *listener)
+{
+    for (size_t i = 0; i < CONFIG_LISTEN_KEY_COUNT; i++) {
+        const struct config_key *key = &config_listener_keys[i];
+
+        if (key->type->release != NULL)
+            key->type->release(config_field(key, listener));
+    }
+}
+
+int config_listener_add(struct config *config, const char *name, unsigned line)
+{
+    struct config_listener listener = {.line = line, .group.id = (gid_t)-1};
+    struct config_listener *list;
+    struct config_problem problem;
+    int r = 0;
+
+    snprintf(listener.name, sizeof listener.name, "%s", name);
+    for (size_t i = 0; i < CONFIG_LISTEN_KEY_COUNT && r == 0; i++) {
+        const struct config_key *key = &config_listener_keys[i];
+
+        if (key->initial != NULL)
+            r = config_set(key, &listener, &listener.origins[i], (struct config_origin){0},
+                           key->initial, &problem);
+    }
+    list = r < 0 ? NULL : reallocarray(config->listeners, config->listener_count + 1, sizeof *list);
+    if (list == NULL) {
+        release_listener(&listener);
+        return -ENOMEM;
+    }
+    list[config->listener_count++] = listener;
+    config->listeners = list;
+    return 0;
+}
+
+void config_listeners_clear(struct config *config)
+{
+    for (size_t i = 0; i < config->listener_count; i++)
+        release_listener(&config->listeners[i]);
+    free(config->listeners);
+    config->listeners = NULL;
+    config->listener_count = 0;
+}
+
+/* A key that was set, but means nothing for this kind of address. */
+static void check_transports(const struct config *config, const struct config_listener *listener,
+                             struct config_errors *errors)
+{
+    bool is_tcp = !valve_address_is_unix(&listener->address);
+    bool is_file = valve_address_path(&listener->address) != NULL;
+
+    for (size_t i = 0; i < CONFIG_LISTEN_KEY_COUNT; i++) {
+        const struct config_key *key = &config_listener_keys[i];
+        const struct config_origin *origin = &listener->origins[i];
+
+        if (origin->source == CONFIG_FROM_DEFAULT)
+            continue;
+        if (key->transport == CONFIG_TCP && !is_tcp)
+            config_errors_add_value(errors, config, key, origin,
+                                    "is for TCP, but this listener's address is %s",
+                                    listener->address.text);
+        if (key->transport == CONFIG_SOCKET_FILE && !is_file)
+            config_errors_add_value(
+                errors, config, key, origin,
+                "is for Unix sockets in the file system, but this listener's address is %s",
+                listener->address.text);
+    }
+}
+
+static void check_exposure(const struct config *config, const struct config_listener *listener,
+                           struct config_errors *errors)
+{
+    if (valve_address_is_loopback(&listener->address) || listener->insecure)
+        return;
+    config_errors_add_value(
+        errors, config, &config_listener_keys[CONFIG_LISTEN_ADDRESS],
+        &listener->origins[CONFIG_LISTEN_ADDRESS],
+        "%s can be reached from other machines, and TLS is not supported by this version; a "
+        "[listen NAME] section with 'insecure = yes' serves everybody there",
+        listener->address.text);
+}
+
+/* Port 0 is a different one each time. */
+static bool is_same_address(const struct valve_address *a, const struct valve_address *b)
+{
+    const struct sockaddr_in *v4 = (const struct sockaddr_in *)&a->socket.storage;
+    const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)&a->socket.storage;
+
+    if (a->size == 0 || a->size != b->size || memcmp(&a->socket, &b->socket, a->size) != 0)
+        return false;
+    return !(v4->sin_family == AF_INET && v4->sin_port == 0) &&
+           !(v6->sin6_family == AF_INET6 && v6->sin6_port == 0);
+}
+
+static void check_unique(const struct config *config, size_t index, struct config_errors *errors)
+{
+    const struct config_listener *listener = &config->listeners[index];
+
+    for (size_t i = 0; i < index; i++) {
+        if (!is_same_address(&config->listeners[i].address, &listener->address))
+            continue;
+        config_errors_add_value(errors, config, &config_listener_keys[CONFIG_LISTEN_ADDRESS],
+                                &listener->origins[CONFIG_LISTEN_ADDRESS],
+                                "%s is the address of [listen %s] too", listener->address.text,
+                                config->listeners[i].name);
+        return;
+    }
+}
+
+/* All on a Unix socket, whose mode says who may come; over TCP, nothing that destroys. */
+static void default_allow(struct config_listener *listener)
+{
+    if (listener->allow == 0)
+        listener->allow = valve_address_is_unix(&listener->address)
+                              ? CONFIG_ALLOW_ALL
+                              : CONFIG_ALLOW_ALL & ~(unsigned)CONFIG_ALLOW_DEL;
+}
+
+void config_listeners_check(struct config *config, struct config_errors *errors)
+{
+    if (config->listener_count == 0)
+        config_errors_add(errors, config->path, 0,
+                          "there is no listener: add a section [listen NAME] with an address, or "
+                          "give --listen ADDRESS");
+    for (size_t i = 0; i < config->listener_count; i++) {
+        struct config_listener *listener = &config->listeners[i];
+
+        if (listener->origins[CONFIG_LISTEN_ADDRESS].source == CONFIG_FROM_DEFAULT)
+            config_errors_add(errors, config->path, listener->line, "[listen %s] has no address",
+                              listener->name);
+        /* An address that was refused is reported, and says nothing about the other keys. */
+        if (listener->address.size == 0)
+            continue;
+        default_allow(listener);
+        check_transports(config, listener, errors);
+        check_exposure(config, listener, errors);
+        check_unique(config, i, errors);
+    }
+}

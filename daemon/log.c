@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Writing log lines to stderr.
+ */
+#include <config.h>
+
+#include "daemon/log.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#define MESSAGE_MAX 1024
+#define LINE_MAX    (MESSAGE_MAX + 64) /* the message behind time, name and level */
+
+static const char *level_name(enum valve_priority priority)
+{
+    switch (priority) {
+    case VALVE_LOG_ERROR:
+        return "error";
+    case VALVE_LOG_WARNING:
+        return "warning";
+    case VALVE_LOG_NOTICE:
+        return "notice";
+    case VALVE_LOG_INFO:
+        return "info";
+    case VALVE_LOG_DEBUG:
+        return "debug";
+    }
+    return "unknown";
+}
+
+/* Whether stderr is the stream that systemd connected to the journal: DEVICE:INODE names it. */
+static bool is_journal(void)
+{
+    const char *stream = getenv("JOURNAL_STREAM");
+    uintmax_t device, inode;
+    struct stat status;
+
+    return stream && sscanf(stream, "%" SCNuMAX ":%" SCNuMAX, &device, &inode) == 2 &&
+           fstat(STDERR_FILENO, &status) == 0 && device == status.st_dev && inode == status.st_ino;
+}
+
+void log_init(struct log *log, enum valve_priority level)
+{
+    log->level = level;
+    log->journal = is_journal();
+}
+
+/* Writes what stands before the message; returns its length. */
+static size_t write_prefix(const struct log *log, enum valve_priority priority, char *line,
+                           size_t room)
+{
+    struct timespec now;
+    struct tm utc;
+    size_t size;
+
+    if (log->journal)
+        return (size_t)snprintf(line, room, "<%d>", (int)priority);
+    clock_gettime(CLOCK_REALTIME, &now);
+    gmtime_r(&now.tv_sec, &utc);
+    size = strftime(line, room, "%Y-%m-%dT%H:%M:%S", &utc);
+    return size + (size_t)snprintf(line + size, room - size,
+                                   ".%03ldZ valved: %s: ", now.tv_nsec / 1000000,
+                                   level_name(priority));
+}
+
+/* Copies the message as far as it fits, so that it stays one line and drives no terminal. */
+static size_t write_escaped(const char *message, char *line, size_t room)
+{
+    size_t used = 0;
+
+    for (; *message; message++) {
+        unsigned char byte = (unsigned char)*message;
+        bool control = byte < 0x20 || byte == 0x7f;
+
+        if (used + (control ? 4 : 1) >= room)
+            break;
+        if (control)
+            used += (size_t)snprintf(line + used, room - used, "\\x%02x", byte);
+        else
+            line[used++] = *message;
+    }
+    return used;
+}
+
+void log_message(void *context, enum valve_priority priority, const char *message)
+{
+    const struct log *log = context;
+    char line[LINE_MAX];
+    size_t size;
+    ssize_t written;
+
+    if (priority > log->level)
+        return;
+    size = write_prefix(log, priority, line, sizeof line);
+    size += write_escaped(message, line + size, sizeof line - size - 1);
+    line[size++] = '\n';
+    written = write(STDERR_FILENO, line, size);
+    (void)written; /* there is nowhere left to complain */
+}
+
+void log_print(const struct log *log, enum valve_priority priority, const char *format, ...)
+{
+    char message[MESSAGE_MAX];
+    va_list arguments;
+
+    if (priority > log->level)
+        return;
+    va_start(arguments, format);
+    vsnprintf(message, sizeof message, format, arguments);
+    va_end(arguments);
+    log_message((void *)log, priority, message);
+}

@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * valved: from the command line to the end of the server.
+ */
+#include <config.h>
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+
+#include "daemon/config.h"
+#include "daemon/log.h"
+#include "daemon/notify.h"
+#include "daemon/options.h"
+#include "daemon/service.h"
+#include "daemon/store.h"
+#include "server/os.h"
+#include "valve.h"
+
+#define MILLISECOND ((uint64_t)1000000) /* ns */
+
+/* Levels of arrays and maps in a request, as PROTOCOL section 5 promises. */
+#define REQUEST_DEPTH 16
+
+/* Descriptors that neither connections nor the cache may take: for files being sent, for logs. */
+#define DESCRIPTORS_SPARE 256
+
+/* Everything there is one of, in the order in which it comes to be. */
+struct valved {
+    int status; /* the exit status, if it ended now */
+    struct log log;
+    struct options options;
+    struct config config;
+    struct store *store;
+    struct service service;
+    struct valve_service rpc;
+    struct access *accesses; /* one for each listener */
+    struct valve_server *server;
+};
+
+/* ---- What was asked ------------------------------------------------------------------------- */
+
+static bool read_command_line(struct valved *valved, int argc, char **argv)
+{
+    return options_parse(argc, argv, &valved->options, &valved->status) == 0;
+}
+
+/* What `auto` means here; the server finds out for itself what is not asked of it. */
+static void choose_automatic(struct config *config)
+{
+    static unsigned cpus[1024]; /* only their number is of interest */
+    int count = valve_os_cpus(cpus, sizeof cpus / sizeof *cpus);
+    struct rlimit limit;
+    uint64_t descriptors = config->max_descriptors;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_max < descriptors)
+        descriptors = limit.rlim_max;
+    config_resolve(config, count > 0 ? (unsigned)count : 1, descriptors);
+}
+
+static bool read_configuration(struct valved *valved)
+{
+    struct config_errors errors = {0};
+    int r = config_load(&valved->options, &valved->config, &errors);
+
+    for (size_t i = 0; i < errors.count; i++)
+        fprintf(stderr, "%s\n", errors.list[i].text);
+    config_errors_fini(&errors);
+    if (r < 0) {
+        valved->status = r == -EINVAL ? VALVED_EXIT_CONFIG : EXIT_FAILURE;
+        if (r != -EINVAL)
+            log_print(&valved->log, VALVE_LOG_ERROR, "cannot read the configuration: %s",
+                      strerror(-r));
+        return false;
+    }
+    choose_automatic(&valved->config);
+    log_init(&valved->log, (enum valve_priority)valved->config.log_level);
+    return true;
+}
+
+/* Whether more than to look at the configuration was asked for. */
+static bool is_to_serve(struct valved *valved)
+{
+    const struct options *options = &valved->options;
+    int r = 0;
+
+    if (options->dump_config)
+        r = config_dump(&valved->config, stdout);
+    if (fflush(stdout) != 0 || ferror(stdout) || r < 0) {
+        log_print(&valved->log, VALVE_LOG_ERROR, "cannot print the configuration");
+        return false;
+    }
+    if (options->dump_config || options->check_config)
+        valved->status = EXIT_SUCCESS;
+    return !options->dump_config && !options->check_config;
+}
+
+/* ---- What serves ---------------------------------------------------------------------------- */
+
+static bool open_store(struct valved *valved)
+{
+    const struct config *config = &valved->config;
+    const struct store_options options = {
+        .root = config->root,
+        .hide = (const char *const *)config->hide.words,
+        .symlinks = config->symlinks,
+        .one_filesystem = config->one_filesystem,
+    };
+    int r = store_new(&options, &valved->store);
+
+    if (r < 0)
+        log_print(&valved->log, VALVE_LOG_ERROR, "cannot open the root %s: %s", config->root,
+                  strerror(-r));
+    return r == 0;
+}
+
+static struct valve_server_options server_options(struct valved *valved)
+{
+    const struct config *config = &valved->config;
+    bool count_connections = config->origins[CONFIG_MAX_CONNECTIONS].automatic;
+    struct valve_server_options options;
+
+    valve_server_options_default(&options);
+    options.workers = (unsigned)config->workers;
+    options.pin = config->pin;
+    options.max_descriptors = config->max_descriptors;
+    options.max_connections = count_connections ? 0 : config->max_connections;
+    options.reserve = config->cache + DESCRIPTORS_SPARE;
+    options.io_threads = (unsigned)config->io_threads;
+    options.max_fibers = (unsigned)config->max_fibers;
+    options.fiber_stack = (size_t)config->fiber_stack;
+    options.max_request = (size_t)config->max_request;
+    options.max_depth = REQUEST_DEPTH;
+    options.max_in_flight = (unsigned)config->max_in_flight;
+    options.request_timeout = config->request_timeout * MILLISECOND;
+    options.idle_timeout = config->idle_timeout * MILLISECOND;
+    options.send_timeout = config->send_timeout * MILLISECOND;
+    options.io_timeout = config->io_timeout * MILLISECOND;
+    options.drain_timeout = config->drain_timeout * MILLISECOND;
+    options.log = log_message;
+    options.log_context = &valved->log;
+    return options;
+}
+
+static bool make_server(struct valved *valved)
+{
+    struct valve_server_options options = server_options(valved);
+    struct valve_error error;
+
+    valved->service = (struct service){
+        .store = valved->store,
+        .log = &valved->log,
+        .io_timeout = options.io_timeout,
+    };
+    valved->rpc = service_as_rpc(&valved->service);
+    if (valve_server_new(&options, &valved->rpc, &valved->server, &error) == 0)
+        return true;
+    log_print(&valved->log, VALVE_LOG_ERROR, "%s", error.text);
+    return false;
+}
+
+static bool listen_on(struct valved *valved, const struct config_listener *listener,
+                      struct access *access)
+{
+    const struct valve_listener_options options = {
+        .address = listener->address.text,
+        .mode = listener->mode,
+        .group = listener->group.id,
+        .context = access,
+    };
+    struct valve_error error;
+
+    access->allowed = listener->allow;
+    if (valve_server_listen(valved->server, &options, &error) == 0)
+        return true;
+    log_print(&valved->log, VALVE_LOG_ERROR, "%s", error.text);
+    return false;
+}
+
+static bool open_listeners(struct valved *valved)
+{
+    size_t count = valved->config.listener_count;
+
+    valved->accesses = calloc(count, sizeof *valved->accesses);
+    if (!valved->accesses) {
+        log_print(&valved->log, VALVE_LOG_ERROR, "out of memory");
+        return false;
+    }
+    for (size_t i = 0; i < count; i++)
+        if (!listen_on(valved, &valved->config.listeners[i], &valved->accesses[i]))
+            return false;
+    return true;
+}
+
+static bool start_serving(struct valved *valved)
+{
+    struct valve_error error = {0};
+
+    if (valve_server_stop_on_signals(valved->server) == 0 &&
+        valve_server_start(valved->server, &error) == 0)
+        return true;
+    log_print(&valved->log, VALVE_LOG_ERROR, "cannot start: %s",
+              *error.text ? error.text : "signals cannot be caught");
+    return false;
+}
+
+/* ---- Serving -------------------------------------------------------------------------------- */
+
+static void log_facts(const struct valved *valved)
+{
+    const struct log *log = &valved->log;
+    struct valve_server_facts facts;
+    const char *address;
+
+    valve_server_get_facts(valved->server, &facts);
+    log_print(log, VALVE_LOG_INFO,
+              "descriptor limit %" PRIu64
+              ", connection table of %zu bytes reserved, at most %" PRIu64
+              " connections, %u workers, %u I/O threads",
+              facts.descriptor_limit, facts.table_reserved, facts.max_connections, facts.workers,
+              facts.io_threads);
+    for (unsigned i = 0; (address = valve_server_address(valved->server, i)); i++)
+        log_print(log, VALVE_LOG_NOTICE, "serving %s on %s", valved->config.root, address);
+}
+
+static void serve_until_stopped(struct valved *valved)
+{
+    int r;
+
+    log_facts(valved);
+    notify_ready();
+    r = valve_server_run(valved->server);
+    if (r == -ETIMEDOUT)
+        log_print(&valved->log, VALVE_LOG_WARNING,
+                  "stopped, cutting connections that had not ended");
+    else if (r < 0)
+        log_print(&valved->log, VALVE_LOG_ERROR, "the server failed: %s", strerror(-r));
+    else
+        log_print(&valved->log, VALVE_LOG_NOTICE, "stopped");
+    if (r == 0 || r == -ETIMEDOUT)
+        valved->status = EXIT_SUCCESS;
+}
+
+static void release_all(struct valved *valved)
+{
+    valve_server_free(valved->server);
+    free(valved->accesses);
+    store_free(valved->store);
+    config_fini(&valved->config);
+    options_fini(&valved->options);
+}
+
+int main(int argc, char **argv)
+{
+    struct valved valved = {.status = EXIT_FAILURE};
+    bool ready;
+
+    log_init(&valved.log, VALVE_LOG_INFO);
+    ready = read_command_line(&valved, argc, argv) && read_configuration(&valved) &&
+            is_to_serve(&valved) && open_store(&valved) && make_server(&valved) &&
+            open_listeners(&valved) && start_serving(&valved);
+    if (ready)
+        serve_until_stopped(&valved);
+    release_all(&valved);
+    return valved.status;
+}

@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The five handlers of the file service, each from request to reply in direct style.
+ */
+#include <config.h>
+
+#include "daemon/service.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/cleanup.h"
+#include "daemon/config.h"
+#include "daemon/service_jobs.h"
+#include "files.h"
+#include "rpc/utf8.h"
+
+/* ---- What the handlers have in common ------------------------------------------------------- */
+
+/* What a request is about, and who asks. */
+struct subject {
+    const struct service *service;
+    struct valve_call *call;
+    const void *name;    /* of the file, as it came; for messages */
+    size_t name_size;    /* 0: it is about no file in particular */
+    const char *path;    /* the same for the store */
+    const char *refusal; /* why the store was not even asked, or NULL */
+};
+
+/* The file's path as the store takes it, if it may be asked for. */
+static int subject_check(struct subject *subject, unsigned operation)
+{
+    const struct access *access = valve_call_listener(subject->call);
+    char *path;
+
+    if (!(access->allowed & operation)) {
+        subject->refusal = "not allowed by this listener";
+        return -EPERM;
+    }
+    subject->refusal = store_path_problem(subject->name, subject->name_size);
+    if (subject->refusal)
+        return -EINVAL;
+    path = valve_arena_alloc(valve_call_arena(subject->call), subject->name_size + 1, 1);
+    if (!path)
+        return -ENOMEM;
+    memcpy(path, subject->name, subject->name_size);
+    path[subject->name_size] = '\0';
+    subject->path = path;
+    return 0;
+}
+
+static int subject_init(struct subject *subject, void *context, struct valve_call *call,
+                        unsigned operation, const struct files_path *path)
+{
+    bool text = path->kind == FILES_PATH_TEXT;
+
+    *subject = (struct subject){
+        .service = context,
+        .call = call,
+        .name = text ? (const void *)path->text.data : path->bytes.data,
+        .name_size = text ? path->text.size : path->bytes.size,
+    };
+    return subject_check(subject, operation);
+}
+
+/* The text of an error reply, which lives as long as the call. */
+static struct valve_text explain(const struct subject *subject, int error)
+{
+    const struct service *service = subject->service;
+    struct valve_error *text = valve_arena_alloc(valve_call_arena(subject->call), sizeof *text, 1);
+
+    if (!text)
+        return valve_text("busy: out of memory");
+    store_explain(error, subject->name, subject->name_size, subject->refusal, text);
+    if (store_is_failure(error))
+        log_print(service->log, VALVE_LOG_WARNING, "%s", text->text);
+    return valve_text(text->text);
+}
+
+/* Looks a file up: at once where the answer is at hand, by the pool where it is not. */
+static int look_up(const struct subject *subject, struct store_info *ret_info)
+{
+    int r = store_try_stat(subject->service->store, subject->path, ret_info);
+
+    if (r != -EAGAIN)
+        return r;
+    return jobs_stat(subject->service, subject->call, subject->path, ret_info);
+}
+
+static int open_file(const struct subject *subject, struct store_file *ret_file)
+{
+    int r = store_try_open(subject->service->store, subject->path, ret_file);
+
+    if (r != -EAGAIN)
+        return r;
+    return jobs_open(subject->service, subject->call, subject->path, ret_file);
+}
+
+/* ---- Size, Exists, Del ---------------------------------------------------------------------- */
+
+static struct files_size_answer size(void *context, struct files_size_reply reply,
+                                     const struct files_path *path)
+{
+    struct subject subject;
+    struct store_info info;
+    int r = subject_init(&subject, context, reply.call, CONFIG_ALLOW_SIZE, path);
+
+    if (r == 0)
+        r = look_up(&subject, &info);
+    if (r < 0)
+        return files_size_reply_error(reply, explain(&subject, r));
+    return files_size_reply_size(reply, info.size);
+}
+
+static struct files_exists_answer exists(void *context, struct files_exists_reply reply,
+                                         const struct files_path *path)
+{
+    struct subject subject;
+    struct store_info info;
+    int r = subject_init(&subject, context, reply.call, CONFIG_ALLOW_EXISTS, path);
+
+    if (r == 0)
+        r = look_up(&subject, &info);
+    if (r < 0 && r != -ENOENT)
+        return files_exists_reply_error(reply, explain(&subject, r));
+    return files_exists_reply_exists(reply, r == 0);
+}
+
+static struct files_del_answer del(void *context, struct files_del_reply reply,
+                                   const struct files_path *path)
+{
+    struct subject subject;
+    int r = subject_init(&subject, context, reply.call, CONFIG_ALLOW_DEL, path);
+
+    if (r == 0)
+        r = jobs_remove(subject.service, subject.call, subject.path);
+    if (r < 0)
+        return files_del_reply_error(reply, explain(&subject, r));
+    return files_del_reply_ok(reply);
+}
+
+/* ---- Get -------------------------------------------------------------------------------------- */
+
+static int read_by_pool(const struct subject *subject, struct files_get_reply reply,
+                        struct store_file *file, size_t *ret_size)
+{
+    cleanup(cleanup_memory) struct content *content = NULL;
+    uint8_t *data;
+    int r = jobs_read(subject->service, subject->call, subject->path, file, &content);
+
+    if (r < 0)
+        return r;
+    r = files_get_reply_content_reserve(reply, content->size, &data);
+    if (r < 0)
+        return r;
+    memcpy(data, content->data, content->size);
+    *ret_size = content->size;
+    return 0;
+}
+
+/* Reads a small file into what will be sent. -EFBIG: it is no small file any more. */
+static int read_small(const struct subject *subject, struct files_get_reply reply,
+                      struct store_file *file, size_t *ret_size)
+{
+    size_t capacity = (size_t)file->info.size;
+    uint8_t *data;
+    int r;
+
+    if (capacity < VALVE_REPLY_BUFFER)
+        capacity++; /* the byte that tells whether it has grown */
+    r = files_get_reply_content_reserve(reply, capacity, &data);
+    if (r < 0)
+        return r;
+    r = store_try_read(file, data, capacity, ret_size);
+    return r == -EAGAIN ? read_by_pool(subject, reply, file, ret_size) : r;
+}
+
+/* Waits for the turn of a large file, without holding its descriptor; then it is opened afresh. */
+static int take_turn(const struct subject *subject, struct store_file *file)
+{
+    int r = valve_reply_try_turn(subject->call);
+
+    if (r != -EAGAIN)
+        return r;
+    store_close(file);
+    r = valve_reply_turn(subject->call);
+    return r < 0 ? r : open_file(subject, file);
+}
+
+static struct files_get_answer get(void *context, struct files_get_reply reply,
+                                   const struct files_path *path)
+{
+    cleanup(store_close) struct store_file file = STORE_FILE_CLOSED;
+    struct files_get_answer answer;
+    struct subject subject;
+    size_t read;
+    int r = subject_init(&subject, context, reply.call, CONFIG_ALLOW_GET, path);
+
+    if (r == 0)
+        r = open_file(&subject, &file);
+    if (r == 0 && file.info.size <= VALVE_REPLY_BUFFER) {
+        r = read_small(&subject, reply, &file, &read);
+        if (r == 0)
+            return files_get_reply_content_done(reply, read);
+    }
+    if (r == 0 || r == -EFBIG)
+        r = take_turn(&subject, &file);
+    if (r < 0)
+        return files_get_reply_error(reply, explain(&subject, r));
+    answer = files_get_reply_content_file(reply, file.descriptor, 0, file.info.size, subject.path);
+    jobs_close(subject.service, subject.call, &file);
+    return answer;
+}
+
+/* ---- ListAll ---------------------------------------------------------------------------------- */
+
+static struct files_file as_message(const struct walk_file *file)
+{
+    struct files_file message = {.size = file->info.size, .mtime = file->info.mtime};
+
+    if (valve_utf8_valid(file->path, file->path_size)) {
+        message.path.kind = FILES_PATH_TEXT;
+        message.path.text = (struct valve_text){file->path, file->path_size};
+    } else {
+        message.path.kind = FILES_PATH_BYTES;
+        message.path.bytes = (struct valve_bytes){(const uint8_t *)file->path, file->path_size};
+    }
+    return message;
+}
+
+/* Sends what a walk finds, batch by batch. An abandoned walk is the pool's: *walk is NULL then. */
+static int send_files(const struct subject *subject, struct files_list_all_reply reply,
+                      struct walk **walk)
+{
+    while (!walk_ended(*walk)) {
+        struct walk_file file;
+        int r = jobs_walk(subject->service, subject->call, walk);
+
+        while (r == 0 && walk_take(*walk, &file)) {
+            struct files_file message = as_message(&file);
+
+            r = files_list_all_reply_list_add(reply, &message);
+        }
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+static void cleanup_walk(struct walk **walk)
+{
+    walk_free(*walk);
+}
+
+static struct files_list_all_answer list_all(void *context, struct files_list_all_reply reply)
+{
+    const struct access *access = valve_call_listener(reply.call);
+    struct subject subject = {.service = context, .call = reply.call};
+    cleanup(cleanup_walk) struct walk *walk = NULL;
+    int r = access->allowed & CONFIG_ALLOW_LIST ? 0 : -EPERM;
+
+    if (r < 0)
+        subject.refusal = "not allowed by this listener";
+    if (r == 0)
+        r = files_list_all_reply_list_begin(reply);
+    if (r == 0)
+        r = walk_new(subject.service->store, &walk);
+    if (r == 0)
+        r = send_files(&subject, reply, &walk);
+    if (r == 0)
+        return files_list_all_reply_list_end(reply);
+    if (walk) {
+        subject.name = walk_where(walk);
+        subject.name_size = strlen(subject.name);
+    }
+    return files_list_all_reply_error(reply, explain(&subject, r));
+}
+
+/* ---- The service ------------------------------------------------------------------------------ */
+
+static const struct files_handlers handlers = FILES_HANDLERS(list_all, size, get, exists, del);
+
+struct valve_service service_as_rpc(struct service *service)
+{
+    return files_service(&handlers, service);
+}

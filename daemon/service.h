@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The file service: five handlers over one store.
+ */
+#ifndef VALVED_SERVICE_H
+#define VALVED_SERVICE_H
+
+#include "daemon/log.h"
+#include "daemon/store.h"
+
+/* What all handlers share. Constant while the server runs. */
+struct service {
+    const struct store *store;
+    const struct log *log; /* hears of storage that fails */
+    uint64_t io_timeout;   /* ns that a shortage may last before a request is `busy` */
+};
+
+/* What a listener's peers may do; the context of each listener. */
+struct access {
+    unsigned allowed; /* of enum config_operation */
+};
+
+/* The service as valve_server_new() takes it. `service` must outlive the server. */
+struct valve_service service_as_rpc(struct service *service);
+
+#endif

@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Jobs of the I/O pool: what they own, and how a handler waits for them.
+ */
+#include <config.h>
+
+#include "daemon/service_jobs.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/cleanup.h"
+#include "fiber/clock.h"
+
+/* Pauses between two tries when a resource is wanting. */
+#define PAUSE_FIRST   ((uint64_t)1000000)
+#define PAUSE_LONGEST ((uint64_t)100000000)
+
+/*
+ * One call of the store. While it runs it is the pool's, with everything it points to; the store
+ * outlives the pool.
+ */
+struct task {
+    struct valve_job job; /* first: the pool knows no more of it */
+    int (*call)(struct task *task);
+    int result;
+    const struct store *store;
+    struct store_info info;
+    struct store_file file;
+    struct content *content;
+    struct walk *walk;
+    char path[]; /* terminated */
+};
+
+static_assert(offsetof(struct task, job) == 0, "a job is where its task is");
+
+static void task_work(struct valve_job *job)
+{
+    struct task *task = (struct task *)job;
+
+    task->result = task->call(task);
+}
+
+static void task_release(struct valve_job *job)
+{
+    struct task *task = (struct task *)job;
+
+    store_close(&task->file);
+    free(task->content);
+    walk_free(task->walk);
+    free(task);
+}
+
+static void cleanup_task(struct task **task)
+{
+    if (*task)
+        task_release(&(*task)->job);
+}
+
+static struct task *task_new(const struct service *service, const char *path,
+                             enum valve_job_class class, int (*call)(struct task *task))
+{
+    size_t size = strlen(path) + 1;
+    struct task *task = calloc(1, sizeof *task + size);
+
+    if (!task)
+        return NULL;
+    task->job.work = task_work;
+    task->job.release = task_release;
+    task->job.class = class;
+    task->call = call;
+    task->store = service->store;
+    task->file = STORE_FILE_CLOSED;
+    memcpy(task->path, path, size);
+    return task;
+}
+
+/* Runs a task and takes its result. One that was abandoned is the pool's: *task is NULL then. */
+static int task_run(const struct service *service, struct valve_call *call, struct task **task)
+{
+    uint64_t deadline = valve_clock_now() + service->io_timeout, pause = PAUSE_FIRST;
+
+    for (;;) {
+        uint64_t wake;
+        int r;
+
+        if (!*task)
+            return -ENOMEM;
+        r = valve_call_run(call, &(*task)->job);
+        if (r < 0) {
+            *task = NULL;
+            return r;
+        }
+        wake = valve_clock_now() + pause;
+        if (!store_is_shortage((*task)->result) || wake > deadline)
+            return (*task)->result;
+        r = valve_call_sleep(call, wake);
+        if (r < 0)
+            return r;
+        pause = pause < PAUSE_LONGEST ? pause * 2 : pause;
+    }
+}
+
+static int call_stat(struct task *task)
+{
+    return store_stat(task->store, task->path, &task->info);
+}
+
+int jobs_stat(const struct service *service, struct valve_call *call, const char *path,
+              struct store_info *ret_info)
+{
+    cleanup(cleanup_task) struct task *task = task_new(service, path, VALVE_JOB_METADATA,
+                                                       call_stat);
+    int r = task_run(service, call, &task);
+
+    if (r == 0)
+        *ret_info = task->info;
+    return r;
+}
+
+static int call_open(struct task *task)
+{
+    return store_open(task->store, task->path, &task->file);
+}
+
+int jobs_open(const struct service *service, struct valve_call *call, const char *path,
+              struct store_file *ret_file)
+{
+    cleanup(cleanup_task) struct task *task = task_new(service, path, VALVE_JOB_METADATA,
+                                                       call_open);
+    int r = task_run(service, call, &task);
+
+    if (r < 0)
+        return r;
+    *ret_file = task->file;
+    task->file = STORE_FILE_CLOSED;
+    return 0;
+}
+
+static int call_remove(struct task *task)
+{
+    return store_remove(task->store, task->path);
+}
+
+int jobs_remove(const struct service *service, struct valve_call *call, const char *path)
+{
+    cleanup(cleanup_task) struct task *task = task_new(service, path, VALVE_JOB_METADATA,
+                                                       call_remove);
+
+    return task_run(service, call, &task);
+}
+
+static int call_read(struct task *task)
+{
+    struct content *content = task->content;
+    int r = store_read(&task->file, content->data, sizeof content->data, &content->size);
+
+    if (r != -ESTALE)
+        return r;
+    /* Another machine has replaced the file: its name leads to the new one. */
+    store_close(&task->file);
+    r = store_open(task->store, task->path, &task->file);
+    if (r < 0)
+        return r;
+    return store_read(&task->file, content->data, sizeof content->data, &content->size);
+}
+
+int jobs_read(const struct service *service, struct valve_call *call, const char *path,
+              struct store_file *file, struct content **ret_content)
+{
+    cleanup(cleanup_task) struct task *task = task_new(service, path, VALVE_JOB_DATA, call_read);
+    int r;
+
+    if (!task)
+        return -ENOMEM;
+    task->content = malloc(sizeof *task->content);
+    if (!task->content)
+        return -ENOMEM;
+    task->file = *file;
+    *file = STORE_FILE_CLOSED;
+    r = task_run(service, call, &task);
+    if (task) {
+        *file = task->file;
+        task->file = STORE_FILE_CLOSED;
+    }
+    if (r < 0)
+        return r;
+    *ret_content = task->content;
+    task->content = NULL;
+    return 0;
+}
+
+static int call_close(struct task *task)
+{
+    store_close(&task->file);
+    return 0;
+}
+
+void jobs_close(const struct service *service, struct valve_call *call, struct store_file *file)
+{
+    cleanup(cleanup_task) struct task *task = NULL;
+
+    if (store_close_is_slow(file))
+        task = task_new(service, "", VALVE_JOB_DATA, call_close);
+    if (task) {
+        task->file = *file;
+        *file = STORE_FILE_CLOSED;
+        (void)!task_run(service, call, &task); /* abandoned, it closes the file all the same */
+    }
+    store_close(file);
+}
+
+static int call_walk(struct task *task)
+{
+    return walk_next_batch(task->walk);
+}
+
+int jobs_walk(const struct service *service, struct valve_call *call, struct walk **walk)
+{
+    cleanup(cleanup_task) struct task *task = task_new(service, "", VALVE_JOB_DATA, call_walk);
+    int r;
+
+    if (!task)
+        return -ENOMEM;
+    task->walk = *walk;
+    *walk = NULL;
+    r = task_run(service, call, &task);
+    if (task) {
+        *walk = task->walk;
+        task->walk = NULL;
+    }
+    return r;
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The store's calls that may block, as jobs of the I/O pool that a handler waits for.
+ *
+ * Each of these suspends the calling fiber. Want of a resource (descriptors, memory, or a name that
+ * others keep renaming) is waited out for the service's io_timeout. Besides the errors of the
+ * store's own call there are those of valve_call_run(): -ECANCELED, -ETIMEDOUT, -EBUSY. Whatever
+ * happens, a job that nobody waits for any more frees what it holds.
+ */
+#ifndef VALVED_SERVICE_JOBS_H
+#define VALVED_SERVICE_JOBS_H
+
+#include "daemon/service.h"
+#include "daemon/walk.h"
+
+/* As store_stat(), store_open(), store_remove(). */
+int jobs_stat(const struct service *service, struct valve_call *call, const char *path,
+              struct store_info *ret_info);
+int jobs_open(const struct service *service, struct valve_call *call, const char *path,
+              struct store_file *ret_file);
+int jobs_remove(const struct service *service, struct valve_call *call, const char *path);
+
+/* A small file's content. */
+struct content {
+    uint8_t data[VALVE_REPLY_BUFFER];
+    size_t size;
+};
+
+/*
+ * As store_read(), from the file that is open at `path`, into heap memory that is the caller's to
+ * free(). The job takes the file, and gives it back with its present info unless it was abandoned:
+ * then *file is closed.
+ */
+int jobs_read(const struct service *service, struct valve_call *call, const char *path,
+              struct store_file *file, struct content **ret_content);
+
+/* Closes a file, by the pool if that may take long. */
+void jobs_close(const struct service *service, struct valve_call *call, struct store_file *file);
+
+/*
+ * As walk_next_batch(). The job takes the walk, and gives it back unless it was abandoned: then
+ * *walk is NULL.
+ */
+int jobs_walk(const struct service *service, struct valve_call *call, struct walk **walk);
+
+#endif

@@ -1,0 +1,352 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The store: looking up, opening and removing files beneath its root.
+ */
+#include <config.h>
+
+#include "daemon/store.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "daemon/cleanup.h"
+#include "daemon/store_internal.h"
+
+#define NANOSECONDS 1000000000
+
+/* Tries in a row against renames that race; between rounds of them the service pauses. */
+#define RACES_MAX 64
+
+/* O_NONBLOCK: a FIFO must not hold us up before it is found to be one. */
+#define READ_FLAGS (O_RDONLY | O_NONBLOCK | O_NOCTTY)
+
+/* ---- Making and freeing ------------------------------------------------------------------- */
+
+/*
+ * Whether a cached name of this file system is the truth and answers without waiting. Others may
+ * ask another machine, or a process, even when they are only stat'ed.
+ */
+static bool is_local(int root)
+{
+    static const long known[] = {EXT4_SUPER_MAGIC, XFS_SUPER_MAGIC, BTRFS_SUPER_MAGIC,
+                                 F2FS_SUPER_MAGIC, TMPFS_MAGIC};
+    struct statfs status;
+
+    if (fstatfs(root, &status) < 0)
+        return false;
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if ((long)status.f_type == known[i])
+            return true;
+    return false;
+}
+
+/* Finds out what the kernel can do. A sandbox that does not know openat2 may forbid it: EPERM. */
+static int probe_kernel(struct store *store)
+{
+    cleanup(cleanup_descriptor) int descriptor = -1;
+    int r = store_statx(store->root, "", AT_EMPTY_PATH, &store->identity);
+
+    if (r < 0 || store->by_hand)
+        return r;
+    r = store_resolve(store, ".", O_PATH, 0, &descriptor);
+    if (r == -ENOSYS || r == -EPERM) {
+        store->by_hand = true;
+        return 0;
+    }
+    if (r < 0)
+        return r;
+    cleanup_descriptor(&descriptor);
+    descriptor = -1;
+    store->can_try = is_local(store->root) &&
+                     store_resolve(store, ".", O_PATH, STORE_RESOLVE_TRY, &descriptor) == 0;
+    return 0;
+}
+
+static int copy_patterns(const char *const *patterns, char ***ret_copy)
+{
+    size_t count = 0;
+    char **copy;
+
+    while (patterns && patterns[count])
+        count++;
+    copy = calloc(count + 1, sizeof *copy);
+    for (size_t i = 0; copy && i < count; i++) {
+        copy[i] = strdup(patterns[i]);
+        if (!copy[i]) {
+            while (i > 0)
+                free(copy[--i]);
+            free(copy);
+            return -ENOMEM;
+        }
+    }
+    if (!copy)
+        return -ENOMEM;
+    *ret_copy = copy;
+    return 0;
+}
+
+static void cleanup_store(struct store **store)
+{
+    store_free(*store);
+}
+
+int store_new(const struct store_options *options, struct store **ret_store)
+{
+    cleanup(cleanup_store) struct store *store = calloc(1, sizeof *store);
+    int r;
+
+    if (!store)
+        return -ENOMEM;
+    store->symlinks = options->symlinks;
+    store->one_filesystem = options->one_filesystem;
+    store->by_hand = options->by_hand;
+    store->root = open(options->root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (store->root < 0)
+        return -errno;
+    r = copy_patterns(options->hide, &store->hide);
+    if (r == 0)
+        r = probe_kernel(store);
+    if (r < 0)
+        return r;
+    *ret_store = store;
+    store = NULL;
+    return 0;
+}
+
+void store_free(struct store *store)
+{
+    if (!store)
+        return;
+    cleanup_descriptor(&store->root);
+    for (char **pattern = store->hide; pattern && *pattern; pattern++)
+        free(*pattern);
+    free(store->hide);
+    free(store);
+}
+
+bool store_follows_links(const struct store *store)
+{
+    return store->symlinks;
+}
+
+/* ---- Looking up ----------------------------------------------------------------------------- */
+
+static int64_t clamped_time(int64_t seconds, int64_t nanoseconds)
+{
+    int64_t time;
+
+    if (__builtin_mul_overflow(seconds, NANOSECONDS, &time) ||
+        __builtin_add_overflow(time, nanoseconds, &time))
+        return seconds < 0 ? INT64_MIN : INT64_MAX;
+    return time;
+}
+
+static int lookup_once(const struct store *store, const char *path, int flags, unsigned how,
+                       struct store_file *ret_file)
+{
+    cleanup(cleanup_descriptor) int descriptor = -1;
+    struct stat status;
+    int r = store_resolve(store, path, flags, how, &descriptor);
+
+    if (r < 0)
+        return r;
+    if (fstat(descriptor, &status) < 0)
+        return -errno;
+    if (!S_ISREG(status.st_mode))
+        return -ENOENT;
+    ret_file->info.size = (uint64_t)status.st_size;
+    ret_file->info.mtime = clamped_time(status.st_mtim.tv_sec, status.st_mtim.tv_nsec);
+    ret_file->descriptor = steal_descriptor(&descriptor);
+    return 0;
+}
+
+/* What has been tried in vain. */
+struct retries {
+    unsigned races, stale;
+};
+
+static bool worth_another_try(struct retries *retries, int error)
+{
+    return (error == -EAGAIN && ++retries->races < RACES_MAX) ||
+           (error == -ESTALE && ++retries->stale < 2);
+}
+
+/* Raw errors, but for what is hidden. */
+static int lookup(const struct store *store, const char *path, int flags,
+                  struct store_file *ret_file)
+{
+    struct retries retries = {0};
+    int r;
+
+    if (store_hides_path(store, path))
+        return -ENOENT;
+    do
+        r = lookup_once(store, path, flags, 0, ret_file);
+    while (worth_another_try(&retries, r));
+    return r;
+}
+
+/* Passes on what is certain; the rest is for the pool to find out. */
+static int try_lookup(const struct store *store, const char *path, int flags,
+                      struct store_file *ret_file)
+{
+    int r;
+
+    if (store_hides_path(store, path))
+        return -ENOENT;
+    if (!store->can_try)
+        return -EAGAIN;
+    r = lookup_once(store, path, flags, STORE_RESOLVE_TRY, ret_file);
+    if (r == -ENOENT || r == -ENOTDIR || r == -ELOOP)
+        return -ENOENT;
+    return r < 0 ? -EAGAIN : 0;
+}
+
+int store_stat(const struct store *store, const char *path, struct store_info *ret_info)
+{
+    struct store_file file = STORE_FILE_CLOSED;
+    int r = lookup(store, path, O_PATH, &file);
+
+    if (r < 0)
+        return store_verdict(r);
+    *ret_info = file.info;
+    store_close(&file);
+    return 0;
+}
+
+int store_try_stat(const struct store *store, const char *path, struct store_info *ret_info)
+{
+    struct store_file file = STORE_FILE_CLOSED;
+    int r = try_lookup(store, path, O_PATH, &file);
+
+    if (r < 0)
+        return r;
+    *ret_info = file.info;
+    store_close(&file);
+    return 0;
+}
+
+int store_open(const struct store *store, const char *path, struct store_file *ret_file)
+{
+    struct store_info info;
+    int r = lookup(store, path, READ_FLAGS, ret_file);
+
+    /* Why it does not open is of interest only if it is a file that is served. */
+    if (r < 0 && !store_is_shortage(r) && store_stat(store, path, &info) == -ENOENT)
+        return -ENOENT;
+    return store_verdict(r);
+}
+
+int store_try_open(const struct store *store, const char *path, struct store_file *ret_file)
+{
+    return try_lookup(store, path, READ_FLAGS, ret_file);
+}
+
+/* ---- Removing ------------------------------------------------------------------------------- */
+
+/* Whether what stands at a name in this directory may be removed: 0, or why not. */
+static int check_removable(const struct store *store, int directory, const char *name,
+                           const char *path)
+{
+    struct store_info info;
+    enum store_kind kind;
+    int r = store_look_at(store, directory, name, &kind, &info);
+
+    if (r < 0)
+        return r;
+    if (kind == STORE_LINK && store->symlinks)
+        return store_stat(store, path, &info);
+    return kind == STORE_REGULAR ? 0 : -ENOENT;
+}
+
+static int remove_once(const struct store *store, const char *path, const char *parent,
+                       const char *name)
+{
+    cleanup(cleanup_descriptor) int directory = -1;
+    int r = store_resolve(store, parent, O_PATH | O_DIRECTORY, 0, &directory);
+
+    if (r < 0)
+        return r;
+    r = check_removable(store, directory, name, path);
+    if (r < 0)
+        return r;
+    return unlinkat(directory, name, 0) < 0 ? -errno : 0;
+}
+
+int store_remove(const struct store *store, const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    cleanup(cleanup_memory) char *parent = slash ? strndup(path, (size_t)(slash - path))
+                                                 : strdup(".");
+    struct retries retries = {0};
+    int r;
+
+    if (!parent)
+        return -ENOMEM;
+    if (store_hides_path(store, path))
+        return -ENOENT;
+    do
+        r = remove_once(store, path, parent, slash ? slash + 1 : path);
+    while (worth_another_try(&retries, r));
+    return store_verdict(r);
+}
+
+/* ---- For the walk --------------------------------------------------------------------------- */
+
+static int open_directory_once(const struct store *store, const char *path, int *ret_descriptor,
+                               struct store_identity *ret_identity)
+{
+    cleanup(cleanup_descriptor) int descriptor = -1;
+    struct stat status;
+    int r = store_resolve(store, path, O_RDONLY | O_DIRECTORY, STORE_RESOLVE_PLAIN, &descriptor);
+
+    if (r < 0)
+        return r;
+    if (fstat(descriptor, &status) < 0)
+        return -errno;
+    *ret_identity = (struct store_identity){status.st_dev, status.st_ino};
+    *ret_descriptor = steal_descriptor(&descriptor);
+    return 0;
+}
+
+int store_open_directory(const struct store *store, const char *path, int *ret_descriptor,
+                         struct store_identity *ret_identity)
+{
+    struct retries retries = {0};
+    int r;
+
+    do
+        r = open_directory_once(store, *path ? path : ".", ret_descriptor, ret_identity);
+    while (worth_another_try(&retries, r));
+    return store_verdict(r);
+}
+
+static enum store_kind kind_of(const struct store *store, const struct statx *status)
+{
+    if (store_is_foreign(store, status))
+        return STORE_OTHER;
+    if (S_ISREG(status->stx_mode))
+        return STORE_REGULAR;
+    if (S_ISDIR(status->stx_mode))
+        return STORE_DIRECTORY;
+    return S_ISLNK(status->stx_mode) ? STORE_LINK : STORE_OTHER;
+}
+
+int store_look_at(const struct store *store, int directory, const char *name,
+                  enum store_kind *ret_kind, struct store_info *ret_info)
+{
+    struct statx status;
+    int r = store_statx(directory, name, AT_SYMLINK_NOFOLLOW, &status);
+
+    if (r < 0)
+        return store_verdict(r);
+    *ret_kind = kind_of(store, &status);
+    ret_info->size = status.stx_size;
+    ret_info->mtime = clamped_time(status.stx_mtime.tv_sec, status.stx_mtime.tv_nsec);
+    return 0;
+}

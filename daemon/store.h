@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The store: the regular files beneath one directory, and nothing else.
+ *
+ * It owns the descriptor of the root, and everything that valved opens, looks up or removes goes
+ * through it. What a path means is decided by one resolution that cannot leave the root; what is
+ * found counts only if it is a regular file. Whatever else a name leads to (a directory, a device,
+ * a link where links are not followed, something hidden, something outside) is -ENOENT: for the
+ * service it does not exist.
+ *
+ * A path is a C string that store_path_problem() has passed. A store is constant once it is made:
+ * any number of threads may use it at once. Functions may wait for the disk, or for another
+ * machine, and belong on a thread of the I/O pool; those named store_try_ never wait, and belong
+ * on a worker.
+ */
+#ifndef VALVED_STORE_H
+#define VALVED_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "valve.h"
+
+#define STORE_PATH_MAX 4095 /* bytes of a path */
+
+struct store;
+
+struct store_options {
+    const char *root; /* followed if it is a link: it is the administrator's word */
+    const char *const
+        *hide;           /* shell patterns, each matched against each component; NULL ends them */
+    bool symlinks;       /* follow links that stay beneath the root */
+    bool one_filesystem; /* what is mounted beneath the root does not exist */
+    bool by_hand;        /* resolve as on a kernel without openat2, for tests */
+};
+
+/* What is told of a file. */
+struct store_info {
+    uint64_t size; /* bytes */
+    int64_t mtime; /* ns since 1970, clamped */
+};
+
+/* A file open for reading; `descriptor` is -1 when it is not. */
+struct store_file {
+    int descriptor;
+    struct store_info info; /* when it was opened */
+};
+#define STORE_FILE_CLOSED ((struct store_file){.descriptor = -1})
+
+/*
+ * Opens the root and finds out what this kernel can do. The options may go afterwards. -ENOMEM, or
+ * why the root cannot be opened. May wait.
+ */
+int store_new(const struct store_options *options, struct store **ret_store);
+
+/* Frees it. Nothing may be using it any more. NULL is accepted. */
+void store_free(struct store *store);
+
+/* What is wrong with a path, in words that follow "bad-path: NAME: ", or NULL if nothing is. */
+const char *store_path_problem(const void *data, size_t size);
+
+/*
+ * Looks up a file. A file that one may not read can be looked up all the same.
+ *   -ENOENT         nothing of that name is served
+ *   -EACCES         a directory on the way may not be searched
+ *   -ENAMETOOLONG   the file system takes no such name
+ *   -EAGAIN, -EMFILE, -ENFILE, -ENOMEM   not now: see store_is_shortage()
+ *   others          the storage failed
+ * Try: -EAGAIN where the answer is not at hand. store_stat() knows it then, and may know better.
+ */
+int store_stat(const struct store *store, const char *path, struct store_info *ret_info);
+int store_try_stat(const struct store *store, const char *path, struct store_info *ret_info);
+
+/* Opens a file for reading; errors likewise, and -EACCES also where it may not be read. */
+int store_open(const struct store *store, const char *path, struct store_file *ret_file);
+int store_try_open(const struct store *store, const char *path, struct store_file *ret_file);
+
+/* Closes it, if it is open. The last close of a large file that was removed takes long. */
+void store_close(struct store_file *file);
+
+/* Whether closing it may take long: its name is gone, and its blocks go with the descriptor. */
+bool store_close_is_slow(const struct store_file *file);
+
+/*
+ * Reads a whole file into `buffer` and sets *ret_size, if it has at most `capacity` bytes. The
+ * content has the length that the file had when its first byte was read. A file that shrinks or
+ * grows while it is read is read again, a few times; then one that grew is cut at its length, and
+ * for one that shrank it is -EIO.
+ *   -EFBIG   it is larger than `capacity` by now; file->info says how large
+ * Try: -EAGAIN where the content is not in memory, or has not the length in file->info.
+ */
+int store_read(struct store_file *file, uint8_t *buffer, size_t capacity, size_t *ret_size);
+int store_try_read(const struct store_file *file, uint8_t *buffer, size_t capacity,
+                   size_t *ret_size);
+
+/*
+ * Removes the name of a file: of a link, the link. It is gone when this returns 0. Errors as of
+ * store_stat(), and -EACCES, -EPERM, -EROFS.
+ */
+int store_remove(const struct store *store, const char *path);
+
+/* ---- For the walk ----------------------------------------------------------------------- */
+
+/* Which directory it is, whatever its name. */
+struct store_identity {
+    dev_t device;
+    ino_t inode;
+};
+
+/* What an entry of a directory is. */
+enum store_kind {
+    STORE_REGULAR,
+    STORE_DIRECTORY,
+    STORE_LINK,
+    STORE_OTHER, /* nothing that is served, or another file system where that matters */
+};
+
+/*
+ * Opens a directory for reading its entries: `path` without any link in it, "" for the root.
+ * Hidden components are the caller's to avoid. Errors as of store_stat().
+ */
+int store_open_directory(const struct store *store, const char *path, int *ret_descriptor,
+                         struct store_identity *ret_identity);
+
+/* Looks at an entry of an open directory, not following it. The info is a regular file's. */
+int store_look_at(const struct store *store, int directory, const char *name,
+                  enum store_kind *ret_kind, struct store_info *ret_info);
+
+/* Whether links are followed. */
+bool store_follows_links(const struct store *store);
+
+/* Whether the configuration hides this component. */
+bool store_hides(const struct store *store, const char *component);
+
+/* ---- Errors ----------------------------------------------------------------------------- */
+
+/* Whether the error is want of a resource, which trying again a little later may cure. */
+bool store_is_shortage(int error);
+
+/* Whether it is the storage that failed: what an operator should hear of. */
+bool store_is_failure(int error);
+
+/*
+ * Writes the text of an error reply, "code: name: words": the code of PROTOCOL section 5 for a
+ * negative errno; the name escaped, left out if `size` is 0; `words`, or those for the error if
+ * they are NULL. At most VALVE_ERROR_TEXT bytes, terminator included.
+ */
+void store_explain(int error, const void *name, size_t size, const char *words,
+                   struct valve_error *ret_error);
+
+#endif

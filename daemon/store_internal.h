@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the files of the store share: its fields, and the resolution of paths.
+ */
+#ifndef VALVED_STORE_INTERNAL_H
+#define VALVED_STORE_INTERNAL_H
+
+#include <sys/stat.h>
+
+#include "daemon/store.h"
+
+/* Constant once store_new() has returned. */
+struct store {
+    int root; /* O_PATH */
+    bool symlinks;
+    bool one_filesystem;
+    bool by_hand;          /* there is no openat2 */
+    bool can_try;          /* what the kernel has cached of the root's file system needs no wait */
+    struct statx identity; /* of the root: which mount, which device */
+    char **hide;           /* ends with NULL */
+};
+
+/* How a path is resolved, besides what the configuration says. */
+enum {
+    STORE_RESOLVE_TRY = 1 << 0,   /* only from what is cached, on the root's own mount */
+    STORE_RESOLVE_PLAIN = 1 << 1, /* no links, even where they are followed */
+};
+
+/*
+ * Opens what a path leads to beneath the root, with the flags of open(); "." is the root. Raw
+ * errors of one attempt: -EAGAIN is a rename that raced, or with STORE_RESOLVE_TRY that the answer
+ * is not at hand.
+ */
+int store_resolve(const struct store *store, const char *path, int flags, unsigned how,
+                  int *ret_descriptor);
+
+/* The same without openat2; never STORE_RESOLVE_TRY. */
+int store_resolve_by_hand(const struct store *store, const char *path, int flags, unsigned how,
+                          int *ret_descriptor);
+
+/* What store_look_at() and the resolution by hand ask of the kernel. */
+int store_statx(int directory, const char *name, int flags, struct statx *ret_status);
+
+/* Whether something lies in a file system that is not served. */
+bool store_is_foreign(const struct store *store, const struct statx *status);
+
+/* Whether any component of a path is hidden. */
+bool store_hides_path(const struct store *store, const char *path);
+
+/* The error as callers of the store see it: everything that means "not served" is -ENOENT. */
+int store_verdict(int error);
+
+#endif

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Resolution of paths beneath the root: by openat2, which cannot leave it.
+ */
+#include <config.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "daemon/store_internal.h"
+
+#ifndef RESOLVE_CACHED
+#define RESOLVE_CACHED 0x20
+#endif
+
+static uint64_t resolve_rules(const struct store *store, unsigned how)
+{
+    uint64_t rules = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS;
+
+    if (!store->symlinks || (how & STORE_RESOLVE_PLAIN))
+        rules |= RESOLVE_NO_SYMLINKS;
+    if (store->one_filesystem)
+        rules |= RESOLVE_NO_XDEV;
+    /* Cached names of another mount prove nothing: opening there may still ask another machine. */
+    if (how & STORE_RESOLVE_TRY)
+        rules |= RESOLVE_CACHED | RESOLVE_NO_XDEV;
+    return rules;
+}
+
+int store_resolve(const struct store *store, const char *path, int flags, unsigned how,
+                  int *ret_descriptor)
+{
+    struct open_how request = {
+        .flags = (unsigned)(flags | O_CLOEXEC),
+        .resolve = resolve_rules(store, how),
+    };
+    long descriptor;
+
+    if (store->by_hand)
+        return store_resolve_by_hand(store, path, flags, how, ret_descriptor);
+    do
+        descriptor = syscall(SYS_openat2, store->root, path, &request, sizeof request);
+    while (descriptor < 0 && errno == EINTR);
+    if (descriptor < 0)
+        return -errno;
+    *ret_descriptor = (int)descriptor;
+    return 0;
+}
+
+int store_statx(int directory, const char *name, int flags, struct statx *ret_status)
+{
+    unsigned mask = STATX_TYPE | STATX_SIZE | STATX_MTIME;
+
+#ifdef STATX_MNT_ID
+    mask |= STATX_MNT_ID;
+#endif
+    return statx(directory, name, flags | AT_NO_AUTOMOUNT, mask, ret_status) < 0 ? -errno : 0;
+}
+
+bool store_is_foreign(const struct store *store, const struct statx *status)
+{
+    if (!store->one_filesystem)
+        return false;
+#ifdef STATX_MNT_ID
+    /* As RESOLVE_NO_XDEV judges: a mount, even of the same file system, is foreign. */
+    if (status->stx_mask & store->identity.stx_mask & STATX_MNT_ID)
+        return status->stx_mnt_id != store->identity.stx_mnt_id;
+#endif
+    return status->stx_dev_major != store->identity.stx_dev_major ||
+           status->stx_dev_minor != store->identity.stx_dev_minor;
+}

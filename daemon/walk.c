@@ -1,0 +1,397 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The walk through the directories of a store.
+ */
+#include <config.h>
+
+#include "daemon/walk.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "daemon/cleanup.h"
+
+#define ENTRIES_SIZE ((size_t)32 * 1024) /* of getdents64 */
+#define BATCH_SIZE   ((size_t)32 * 1024)
+
+/* Entries looked at, directories opened and buffers read for one batch. */
+#define BATCH_STEPS 1024
+
+/* A directory between the root and where the walk is. */
+struct level {
+    struct store_identity identity;
+    int descriptor;   /* -1: closed */
+    bool ended;       /* there are no more entries to read, or it is gone */
+    off_t offset;     /* where its entries go on, when it is closed */
+    size_t path_size; /* bytes of walk->path that name it */
+    size_t names;     /* offset in walk->names of its subdirectories still to be walked */
+};
+
+/* A found file as it stands in the batch; records are aligned. */
+struct record {
+    struct store_info info;
+    size_t path_size;
+    char path[]; /* terminated */
+};
+
+/* Text that grows and shrinks at its end. */
+struct names {
+    char *data;
+    size_t used, room;
+};
+
+struct walk {
+    const struct store *store;
+
+    struct level *levels; /* the root first; the last is the one being read */
+    size_t depth, room;
+    size_t closed;                 /* so many levels from the root on are closed */
+    char path[STORE_PATH_MAX + 1]; /* of the last level; "" for the root */
+    bool started;
+
+    /*
+     * The subdirectories found in the entries that were read last, each terminated, of all levels:
+     * those of the last level are at the end. A level has at most one buffer's worth of them.
+     */
+    struct names names;
+
+    size_t next_entry, entries_end; /* offsets in `entries`, which are the last level's */
+    size_t next_record, batch_end;  /* offsets in `batch` */
+    _Alignas(struct dirent64) char entries[ENTRIES_SIZE];
+    _Alignas(struct record) char batch[BATCH_SIZE];
+};
+
+/* ---- Making and freeing ------------------------------------------------------------------- */
+
+int walk_new(const struct store *store, struct walk **ret_walk)
+{
+    struct walk *walk = malloc(sizeof *walk);
+
+    if (!walk)
+        return -ENOMEM;
+    memset(walk, 0, offsetof(struct walk, entries));
+    walk->store = store;
+    *ret_walk = walk;
+    return 0;
+}
+
+void walk_free(struct walk *walk)
+{
+    if (!walk)
+        return;
+    for (size_t i = 0; i < walk->depth; i++)
+        cleanup_descriptor(&walk->levels[i].descriptor);
+    free(walk->levels);
+    free(walk->names.data);
+    free(walk);
+}
+
+bool walk_ended(const struct walk *walk)
+{
+    return walk->started && walk->depth == 0;
+}
+
+const char *walk_where(const struct walk *walk)
+{
+    return walk->path;
+}
+
+static struct level *last_level(struct walk *walk)
+{
+    return &walk->levels[walk->depth - 1];
+}
+
+/* Makes room for `more` elements after `used`; doubles, so that growing costs little. */
+static int grow(void **data, size_t *room, size_t used, size_t more, size_t size)
+{
+    size_t wanted = *room ? *room : 64;
+    void *bigger;
+
+    while (wanted < used + more)
+        wanted *= 2;
+    if (wanted == *room)
+        return 0;
+    bigger = realloc(*data, wanted * size);
+    if (!bigger)
+        return -ENOMEM;
+    *data = bigger;
+    *room = wanted;
+    return 0;
+}
+
+/* ---- Paths ------------------------------------------------------------------------------------ */
+
+/* Appends a name to the path; false if that is longer than a path can be. */
+static bool path_push(struct walk *walk, const char *name)
+{
+    size_t used = strlen(walk->path), size = strlen(name);
+
+    if (used + (used > 0) + size > STORE_PATH_MAX)
+        return false;
+    if (used > 0)
+        walk->path[used++] = '/';
+    memcpy(walk->path + used, name, size + 1);
+    return true;
+}
+
+/* Back to the path of the last level. */
+static void path_pop(struct walk *walk)
+{
+    walk->path[walk->depth > 0 ? last_level(walk)->path_size : 0] = '\0';
+}
+
+/* Whether the error means that there is nothing to list here, rather than that a list fails. */
+static bool is_left_out(int error)
+{
+    return error == -ENOENT || error == -EACCES || error == -EPERM || error == -ENAMETOOLONG;
+}
+
+/* ---- Levels ----------------------------------------------------------------------------------- */
+
+/* Closes the open level that is nearest to the root, to be read on later. */
+static void close_shallowest(struct walk *walk)
+{
+    struct level *level = &walk->levels[walk->closed++];
+
+    level->offset = lseek(level->descriptor, 0, SEEK_CUR);
+    if (level->offset < 0)
+        level->ended = true;
+    close(level->descriptor);
+    level->descriptor = -1;
+}
+
+/* Goes into the directory that walk->path names. */
+static int enter(struct walk *walk)
+{
+    struct level level = {.descriptor = -1, .path_size = strlen(walk->path)};
+    int r = grow((void **)&walk->levels, &walk->room, walk->depth, 1, sizeof level);
+
+    if (r < 0)
+        return r;
+    if (walk->depth - walk->closed == WALK_OPEN_MAX)
+        close_shallowest(walk);
+    r = store_open_directory(walk->store, walk->path, &level.descriptor, &level.identity);
+    if (r < 0)
+        return r;
+    level.names = walk->names.used;
+    walk->levels[walk->depth++] = level;
+    return 0;
+}
+
+/* Leaves the last level for the one above. */
+static void leave(struct walk *walk)
+{
+    cleanup_descriptor(&last_level(walk)->descriptor);
+    walk->depth--;
+    if (walk->closed > walk->depth)
+        walk->closed = walk->depth;
+    path_pop(walk);
+}
+
+/* Opens the last level again, if it is still there. */
+static int reopen(struct walk *walk)
+{
+    struct level *level = last_level(walk);
+    cleanup(cleanup_descriptor) int descriptor = -1;
+    struct store_identity identity;
+    int r = store_open_directory(walk->store, walk->path, &descriptor, &identity);
+
+    if (r < 0 && !is_left_out(r))
+        return r;
+    if (r < 0 || identity.device != level->identity.device ||
+        identity.inode != level->identity.inode ||
+        lseek(descriptor, level->offset, SEEK_SET) != level->offset) {
+        level->ended = true;
+        return 0;
+    }
+    level->descriptor = steal_descriptor(&descriptor);
+    walk->closed = walk->depth - 1;
+    return 0;
+}
+
+/* ---- Entries ---------------------------------------------------------------------------------- */
+
+static int read_entries(struct walk *walk)
+{
+    struct level *level = last_level(walk);
+    ssize_t size;
+
+    if (level->descriptor < 0)
+        return reopen(walk);
+    size = getdents64(level->descriptor, walk->entries, sizeof walk->entries);
+    if (size < 0 && errno != ENOENT && errno != ESTALE)
+        return -errno;
+    level->ended = size <= 0;
+    walk->next_entry = 0;
+    walk->entries_end = size > 0 ? (size_t)size : 0;
+    return 0;
+}
+
+static int remember_directory(struct walk *walk, const char *name)
+{
+    size_t size = strlen(name) + 1;
+    int r = grow((void **)&walk->names.data, &walk->names.room, walk->names.used, size, 1);
+
+    if (r < 0)
+        return r;
+    memcpy(walk->names.data + walk->names.used, name, size);
+    walk->names.used += size;
+    return 0;
+}
+
+/* Goes into the subdirectory that was remembered last. It stays remembered if it cannot be now. */
+static int descend(struct walk *walk)
+{
+    size_t terminator = walk->names.used - 1, start = terminator;
+    int r = 0;
+
+    while (start > 0 && walk->names.data[start - 1] != '\0')
+        start--;
+    if (path_push(walk, walk->names.data + start)) {
+        size_t used = walk->names.used;
+
+        walk->names.used = start;
+        r = enter(walk);
+        if (store_is_shortage(r)) {
+            walk->names.used = used;
+            path_pop(walk);
+            return r;
+        }
+    } else {
+        walk->names.used = start;
+    }
+    if (is_left_out(r)) {
+        path_pop(walk);
+        return 0;
+    }
+    return r;
+}
+
+static size_t record_size(size_t path_size)
+{
+    size_t size = offsetof(struct record, path) + path_size + 1;
+
+    return (size + _Alignof(struct record) - 1) & ~(_Alignof(struct record) - 1);
+}
+
+/* Puts the file that walk->path names into the batch, which has room for any. */
+static void add_record(struct walk *walk, const struct store_info *info)
+{
+    size_t path_size = strlen(walk->path);
+    struct record *record = (struct record *)(void *)(walk->batch + walk->batch_end);
+
+    record->info = *info;
+    record->path_size = path_size;
+    memcpy(record->path, walk->path, path_size + 1);
+    walk->batch_end += record_size(path_size);
+}
+
+/* Lists an entry whose path is walk->path, or remembers it, or neither. */
+static int take_named_entry(struct walk *walk, const char *name)
+{
+    enum store_kind kind;
+    struct store_info info;
+    int r = store_look_at(walk->store, last_level(walk)->descriptor, name, &kind, &info);
+
+    if (r < 0)
+        return r;
+    if (kind == STORE_DIRECTORY)
+        return remember_directory(walk, name);
+    if (kind == STORE_LINK && store_follows_links(walk->store)) {
+        r = store_stat(walk->store, walk->path, &info);
+        if (r < 0)
+            return r;
+        kind = STORE_REGULAR;
+    }
+    if (kind == STORE_REGULAR)
+        add_record(walk, &info);
+    return 0;
+}
+
+static int take_entry(struct walk *walk, const struct dirent64 *entry)
+{
+    int r;
+
+    if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+        return 0;
+    if (entry->d_type == DT_FIFO || entry->d_type == DT_SOCK || entry->d_type == DT_CHR ||
+        entry->d_type == DT_BLK || store_hides(walk->store, entry->d_name))
+        return 0;
+    if (entry->d_type == DT_DIR)
+        return remember_directory(walk, entry->d_name);
+    if (!path_push(walk, entry->d_name))
+        return 0;
+    r = take_named_entry(walk, entry->d_name);
+    if (r == 0 || is_left_out(r) || store_is_shortage(r))
+        path_pop(walk); /* otherwise it is where the walk failed */
+    return is_left_out(r) ? 0 : r;
+}
+
+static int next_entry(struct walk *walk)
+{
+    const struct dirent64 *entry = (const void *)(walk->entries + walk->next_entry);
+    int r = take_entry(walk, entry);
+
+    if (r == 0)
+        walk->next_entry += entry->d_reclen;
+    return r;
+}
+
+/* ---- Batches ---------------------------------------------------------------------------------- */
+
+/* The root itself must be readable: an empty list would not be true. */
+static int start(struct walk *walk)
+{
+    int r = enter(walk);
+
+    if (r == 0)
+        walk->started = true;
+    return r;
+}
+
+static int step(struct walk *walk)
+{
+    if (!walk->started)
+        return start(walk);
+    if (walk->next_entry < walk->entries_end)
+        return next_entry(walk);
+    if (walk->names.used > last_level(walk)->names)
+        return descend(walk);
+    if (!last_level(walk)->ended)
+        return read_entries(walk);
+    leave(walk);
+    return 0;
+}
+
+int walk_next_batch(struct walk *walk)
+{
+    walk->next_record = walk->batch_end = 0;
+    for (unsigned steps = 0; steps < BATCH_STEPS && !walk_ended(walk); steps++) {
+        int r;
+
+        if (sizeof walk->batch - walk->batch_end < record_size(STORE_PATH_MAX))
+            return 0;
+        r = step(walk);
+        if (store_is_shortage(r) && walk->batch_end > 0)
+            return 0; /* what there is can go out; the next batch meets the shortage again */
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+bool walk_take(struct walk *walk, struct walk_file *ret_file)
+{
+    const struct record *record;
+
+    if (walk->next_record == walk->batch_end)
+        return false;
+    record = (const void *)(walk->batch + walk->next_record);
+    walk->next_record += record_size(record->path_size);
+    *ret_file = (struct walk_file){record->path, record->path_size, record->info};
+    return true;
+}

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * How values lie in C: which members must be pointers, and what is defined before what.
+ */
+#include "cddl/schema.h"
+
+enum { UNSEEN, OPEN, DONE }; /* marks of a type in a walk */
+
+bool cddl_is_scalar(const struct cddl_type *type)
+{
+    return type->shape <= CDDL_BYTES;
+}
+
+bool cddl_is_compound(const struct cddl_type *type)
+{
+    return type->shape > CDDL_NIL;
+}
+
+bool cddl_is_void(const struct cddl_member *member)
+{
+    return member->type == NULL || member->type->shape == CDDL_NIL;
+}
+
+static void clear_marks(struct cddl_schema *schema)
+{
+    for (struct cddl_type *type = schema->types; type != NULL; type = type->next)
+        type->mark = UNSEEN;
+}
+
+/*
+ * A member whose type is being walked closes a circle of values that hold each other: there the
+ * circle is cut by a pointer. Lists are pointers already.
+ */
+static void box_members(struct cddl_type *type)
+{
+    type->mark = OPEN;
+    for (unsigned i = 0; i < type->count && type->shape != CDDL_LIST; i++) {
+        struct cddl_member *member = &type->members[i];
+
+        if (cddl_is_void(member) || !cddl_is_compound(member->type))
+            continue;
+        if (member->type->mark == OPEN)
+            member->boxed = true;
+        else if (member->type->mark == UNSEEN)
+            box_members(member->type);
+    }
+    type->mark = DONE;
+}
+
+/* Whether the values of one type may lead to the other, through lists and pointers, too. */
+static bool leads_to(struct cddl_schema *schema, struct cddl_type *from, const struct cddl_type *to,
+                     struct cddl_type **reached)
+{
+    unsigned count = 0;
+
+    clear_marks(schema);
+    from->mark = DONE;
+    reached[count++] = from;
+    for (unsigned i = 0; i < count; i++) {
+        for (unsigned k = 0; k < reached[i]->count; k++) {
+            struct cddl_type *next = reached[i]->members[k].type;
+
+            if (next == to)
+                return true;
+            if (next == NULL || next->mark != UNSEEN)
+                continue;
+            next->mark = DONE;
+            reached[count++] = next;
+        }
+    }
+    return false;
+}
+
+/* The elements of a list that leads to itself are defined behind it, all others before. */
+static void find_circular_lists(struct cddl_schema *schema)
+{
+    struct cddl_type **reached = cddl_pool_alloc(schema->source->pool, schema->type_count,
+                                                 sizeof(struct cddl_type *));
+
+    for (struct cddl_type *type = schema->types; type != NULL; type = type->next)
+        if (type->shape == CDDL_LIST)
+            type->circular = leads_to(schema, type->members[0].type, type, reached);
+}
+
+/* Appends the type behind all that it holds. */
+static void define(struct cddl_type *type, struct cddl_type ***place)
+{
+    type->mark = DONE;
+    for (unsigned i = 0; i < type->count; i++) {
+        const struct cddl_member *member = &type->members[i];
+
+        if (!cddl_is_void(member) && !member->boxed && !type->circular &&
+            cddl_is_compound(member->type) && member->type->mark == UNSEEN)
+            define(member->type, place);
+    }
+    **place = type;
+    *place = &type->then;
+}
+
+static void order_definitions(struct cddl_schema *schema)
+{
+    struct cddl_type **place = &schema->definitions;
+
+    clear_marks(schema);
+    for (struct cddl_type *type = schema->types; type != NULL; type = type->next)
+        if (cddl_is_compound(type) && !type->message && type->mark == UNSEEN)
+            define(type, &place);
+}
+
+void cddl_lay_out(struct cddl_schema *schema)
+{
+    clear_marks(schema);
+    for (struct cddl_type *type = schema->types; type != NULL; type = type->next)
+        if (type->mark == UNSEEN)
+            box_members(type);
+    find_circular_lists(schema);
+    order_definitions(schema);
+}

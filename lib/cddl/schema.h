@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A schema as it is understood: the service, its methods, and the types that they lead to.
+ */
+#ifndef VALVE_CDDL_SCHEMA_H
+#define VALVE_CDDL_SCHEMA_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "cddl/syntax.h"
+
+enum {
+    CDDL_MAX_TYPES = 2000,
+    CDDL_MAX_MEMBERS = 1000, /* of one type */
+};
+
+/* The shapes of valve.h. */
+enum cddl_shape {
+    CDDL_UINT,
+    CDDL_INT,
+    CDDL_BOOL,
+    CDDL_TEXT,
+    CDDL_BYTES,
+    CDDL_NIL,
+    CDDL_STRUCT,
+    CDDL_TUPLE,
+    CDDL_LIST,
+    CDDL_SUM,
+    CDDL_CHOICE,
+};
+
+/* A key, an element or an alternative. */
+struct cddl_member {
+    const char *name;       /* as it travels; else for messages */
+    const char *word;       /* the name in snake case: a part of C names */
+    const char *field;      /* the C member: the word, escaped if it is a keyword */
+    const char *upper;      /* the word in capitals: a part of enumerators */
+    struct cddl_type *type; /* NULL: a variant that is only its name */
+    struct cddl_span span;
+    bool optional;
+    bool boxed; /* the C member is a pointer, because the type leads back to its container */
+};
+
+/*
+ * One type of C, or one table. What a rule names has that name; what stands inline has the name of
+ * the place that holds it.
+ */
+struct cddl_type {
+    enum cddl_shape shape;
+    const char *name; /* for messages */
+    const char *word; /* the rule's name in snake case, or what a choice calls such a type */
+    const char *tag;  /* C name, without struct and _type: files_path */
+    struct cddl_span span;
+    const char *rule; /* the rule that defines it, or NULL */
+    uint64_t low, high;
+    bool open;
+    bool limited;                /* a range or a size stands with it */
+    struct cddl_member *members; /* as written; of a list: its element */
+    unsigned count;
+    uint64_t least;         /* bytes of the smallest encoding; CDDL_ENDLESS: there is none */
+    struct cddl_type *list; /* the inline list of these, once there is one */
+    struct cddl_type *next; /* in the order of discovery */
+    struct cddl_type *then; /* in the order of definition in C */
+    unsigned mark;          /* of the walk that is under way */
+    bool message;           /* the request or a reply: its struct is written apart */
+    bool circular;          /* a list whose elements lead back to it */
+    bool declared, defined; /* in the header that is being written */
+};
+
+#define CDDL_ENDLESS UINT64_MAX
+
+struct cddl_method {
+    const char *variant; /* as it travels: ListAll */
+    const char *word;    /* list_all */
+    const char *field;   /* the word, escaped */
+    const char *tag;     /* files_list_all */
+    struct cddl_span span;
+    const char *text;          /* the schema's words for the reply */
+    struct cddl_type *request; /* NULL: nothing is sent along */
+    struct cddl_type *reply;   /* a sum; only its table is generated */
+    struct cddl_method *next;
+};
+
+struct cddl_schema {
+    struct cddl_source *source;
+    const char *name; /* of the service: files */
+    const char *word; /* in snake case: the prefix of all C names */
+    struct cddl_method *methods;
+    struct cddl_type *request;     /* the sum of the methods */
+    struct cddl_type *types;       /* all, as discovered; the request and the replies among them */
+    struct cddl_type *definitions; /* those that C defines as structs, what is needed first */
+    unsigned type_count;
+};
+
+/* A value that C passes by value. */
+bool cddl_is_scalar(const struct cddl_type *type);
+
+/* C has nothing to hold for it: a bare variant, or nil. */
+bool cddl_is_void(const struct cddl_member *member);
+
+/* Types that C defines as a struct of their own. */
+bool cddl_is_compound(const struct cddl_type *type);
+
+/* ---- The steps of the compiler; each notes its problems in the source ---- */
+
+/* Undefined names, and rules that the service does not lead to. */
+void cddl_check_names(const struct cddl_syntax *syntax);
+
+/* A name of CDDL's prelude that the subset has. */
+bool cddl_is_prelude(const char *name);
+
+/* From rules to types. `name` is what the root must be called. */
+void cddl_resolve(struct cddl_syntax *syntax, const char *name, struct cddl_schema *ret_schema);
+
+/* The type of a node; `tag` is its C name should it have to have one. NULL: a problem was noted. */
+struct cddl_resolver {
+    struct cddl_syntax *syntax;
+    struct cddl_schema *schema;
+    struct cddl_type *prelude[8]; /* those in use */
+};
+struct cddl_type *cddl_resolve_type(struct cddl_resolver *resolver, struct cddl_node *node,
+                                    const char *tag);
+
+/* A choice of types, or a sum if all alternatives are variants. `rule` may be NULL. */
+struct cddl_type *cddl_resolve_choice(struct cddl_resolver *resolver, struct cddl_node *node,
+                                      const char *tag, struct cddl_rule *rule);
+
+/* Whether a node is a variant, or a choice of variants only. */
+bool cddl_is_variants(struct cddl_resolver *resolver, const struct cddl_node *node);
+
+/* The sum of the variants that a node holds; what stands inline in them is called after `tag`. */
+struct cddl_type *cddl_resolve_sum(struct cddl_resolver *resolver, struct cddl_node *node,
+                                   const char *tag, struct cddl_rule *rule);
+
+/* The C name of what a rule defines. */
+const char *cddl_rule_tag(struct cddl_resolver *resolver, const struct cddl_rule *rule);
+
+/* Gives the type the rule's name, if there is a rule. */
+void cddl_name_type(struct cddl_resolver *resolver, struct cddl_type *type,
+                    const struct cddl_rule *rule);
+
+/* A new type, the last of the schema's. */
+struct cddl_type *cddl_new_type(struct cddl_resolver *resolver, enum cddl_shape shape,
+                                const char *tag, struct cddl_span span);
+
+/*
+ * The node that a name stands for in the end: a name only if it is of the prelude. NULL: a problem
+ * was noted.
+ */
+struct cddl_node *cddl_follow(const struct cddl_resolver *resolver, struct cddl_node *node);
+
+/* {"Variant" => T}: the pair; else NULL. */
+struct cddl_entry *cddl_only_pair(const struct cddl_node *node);
+
+/* What can only be judged when all types are there: alternatives that look alike, endless values. */
+void cddl_check_types(struct cddl_schema *schema);
+
+/* Boxes and the order of definitions. The schema is sound. */
+void cddl_lay_out(struct cddl_schema *schema);
+
+/* Refuses names that collide in C. */
+void cddl_check_c_names(struct cddl_schema *schema);
+
+/* ---- Words ---- */
+
+/* The schema's own words in one line, without its comments. */
+const char *cddl_words(struct cddl_source *source, struct cddl_span span);
+
+/* ListAll -> list_all. Notes a problem and returns a stand-in if no C name can be made of it. */
+const char *cddl_snake(struct cddl_source *source, struct cddl_span span, const char *name);
+const char *cddl_upper(struct cddl_source *source, const char *word);
+/* With an underscore behind it if C or C++ reserve the word. */
+const char *cddl_escape(struct cddl_source *source, const char *word);
+void cddl_name_member(struct cddl_source *source, struct cddl_member *member);
+
+#endif

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The calls of one connection that wait for their replies, by id.
+ */
+#ifndef VALVE_CLIENT_CALLS_H
+#define VALVE_CLIENT_CALLS_H
+
+#include "valve.h"
+
+/*
+ * A hash table that is chained through the calls themselves: adding one allocates nothing but,
+ * now and then, a larger array of chains. It owns none of them.
+ */
+struct valve_calls {
+    struct valve_pending **chains;
+    size_t chain_count; /* a power of 2 */
+    size_t count;       /* calls in the table */
+    uint32_t last_id;   /* the id given out last */
+};
+
+/* 0 or -ENOMEM. */
+int valve_calls_init(struct valve_calls *calls);
+void valve_calls_fini(struct valve_calls *calls);
+
+/* Adds a call under an id of its own: the next that is neither 0 nor in use. */
+void valve_calls_add(struct valve_calls *calls, struct valve_pending *pending);
+
+/* Takes the call of this id out of the table; NULL: there is none. */
+struct valve_pending *valve_calls_take(struct valve_calls *calls, uint32_t id);
+
+/* Whether this very call is in the table. */
+bool valve_calls_contain(const struct valve_calls *calls, const struct valve_pending *pending);
+
+/* Puts a copy of a call in its place. */
+void valve_calls_replace(struct valve_calls *calls, struct valve_pending *pending,
+                         struct valve_pending *copy);
+
+/* Empties the table without touching the calls. */
+void valve_calls_forget(struct valve_calls *calls);
+
+#endif

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The client's end of the byte stream: a non-blocking socket and what waits on its two sides.
+ *
+ * Whoever waits here for bytes sends what is queued meanwhile, so a server that stops reading
+ * until its replies are read never stops us.
+ */
+#ifndef VALVE_CLIENT_TRANSPORT_H
+#define VALVE_CLIENT_TRANSPORT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "net/address.h"
+
+/* Bytes start..end of `data` wait: to be read by us, or to be sent. */
+struct valve_transport_buffer {
+    uint8_t *data;
+    size_t start, end, capacity;
+};
+
+struct valve_transport {
+    int socket;
+    struct valve_transport_buffer input;
+    struct valve_transport_buffer output;
+    int send_error; /* 0, or the negative errno after which nothing is sent any more */
+    int end;        /* 0, -ENODATA: the peer closed, or the negative errno that ended the input */
+};
+
+/*
+ * Connects, waiting until `deadline`. 0; -ETIMEDOUT; -ENOMEM; or the negative errno of a system
+ * call. Nothing is held after a failure.
+ */
+int valve_transport_connect(struct valve_transport *transport, const struct valve_address *address,
+                            uint64_t deadline);
+
+/* Closes it. One that was only zeroed, with socket -1, is accepted. */
+void valve_transport_close(struct valve_transport *transport);
+
+/*
+ * Room for `size` bytes behind what is queued; valve_transport_queued() adds what was written
+ * there to the queue. 0 or -ENOMEM.
+ */
+int valve_transport_reserve(struct valve_transport *transport, size_t size, uint8_t **ret_data);
+void valve_transport_queued(struct valve_transport *transport, size_t size);
+
+/* Sends what the socket takes without waiting. 0, or send_error. */
+int valve_transport_flush(struct valve_transport *transport);
+
+/* Bytes queued that the socket has not taken; none once sending has failed. */
+size_t valve_transport_unsent(const struct valve_transport *transport);
+
+/*
+ * Waits until more bytes have been added to the input buffer. 0; -ETIMEDOUT: none came until
+ * `deadline` (one that has passed: none were there); -ENOMEM; -EPIPE: none will come any more,
+ * `end` says why. After -ETIMEDOUT and -ENOMEM it may be called again.
+ */
+int valve_transport_fill(struct valve_transport *transport, uint64_t deadline);
+
+/* The same into the caller's memory, past the input buffer, which must be empty. */
+ssize_t valve_transport_receive(struct valve_transport *transport, void *data, size_t size,
+                                uint64_t deadline);
+
+#endif

@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The acceptor: libevent's listeners, with every errno of accept classified.
+ */
+#include "server/acceptor.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "fiber/clock.h"
+#include "server/server.h"
+
+#define RETRY_MS    100
+#define COMPLAIN_NS 10000000000 /* exhaustion is logged at most so often */
+
+enum verdict {
+    VERDICT_RETRY,     /* that connection is lost, the next may do */
+    VERDICT_EXHAUSTED, /* a resource is: pause */
+    VERDICT_FATAL,     /* this listener will never accept again */
+};
+
+static enum verdict classify(int error)
+{
+    switch (error) {
+    case EMFILE:
+    case ENFILE:
+    case ENOBUFS:
+    case ENOMEM:
+        return VERDICT_EXHAUSTED;
+    case EBADF:
+    case EINVAL:
+    case ENOTSOCK:
+    case EOPNOTSUPP:
+    case EFAULT:
+        return VERDICT_FATAL;
+    default: /* EINTR, EAGAIN, ECONNABORTED, EPROTO, EPERM, network errors of the new socket */
+        return VERDICT_RETRY;
+    }
+}
+
+static uint64_t open_connections(const struct valve_server *server)
+{
+    uint64_t open = 0;
+
+    for (unsigned i = 0; i < server->worker_count; i++)
+        open += atomic_load_explicit(&server->workers[i].connections, memory_order_acquire);
+    return open;
+}
+
+/* The worker with the fewest connections; among equals in turn. */
+static struct valve_worker *least_loaded(struct valve_acceptor *acceptor)
+{
+    struct valve_server *server = acceptor->server;
+    struct valve_worker *best = NULL;
+    unsigned fewest = UINT32_MAX;
+
+    for (unsigned i = 0; i < server->worker_count; i++) {
+        struct valve_worker *worker =
+            &server->workers[(acceptor->next_worker + i) % server->worker_count];
+        unsigned load = atomic_load_explicit(&worker->connections, memory_order_relaxed);
+
+        if (load < fewest) {
+            fewest = load;
+            best = worker;
+        }
+    }
+    acceptor->next_worker = best->index + 1;
+    return best;
+}
+
+/* ---- Pause and resume ---- */
+
+static void switch_listeners(struct valve_acceptor *acceptor, bool on)
+{
+    for (unsigned i = 0; i < acceptor->count; i++) {
+        struct evconnlistener *event = acceptor->listeners[i].event;
+
+        if (event != NULL)
+            (void)!(on ? evconnlistener_enable(event) : evconnlistener_disable(event));
+    }
+}
+
+static void resume(struct valve_acceptor *acceptor)
+{
+    atomic_store(&acceptor->paused, false);
+    switch_listeners(acceptor, true);
+}
+
+static bool is_full(const struct valve_server *server)
+{
+    return open_connections(server) >= server->max_connections;
+}
+
+static void pause_accepting(struct valve_acceptor *acceptor)
+{
+    switch_listeners(acceptor, false);
+    atomic_store(&acceptor->paused, true);
+}
+
+/* The table is full: until a connection is closed, which may have been just now. */
+static void pause_until_freed(struct valve_acceptor *acceptor)
+{
+    bool paused = true;
+
+    pause_accepting(acceptor);
+    if (!is_full(acceptor->server) &&
+        atomic_compare_exchange_strong(&acceptor->paused, &paused, false))
+        resume(acceptor);
+}
+
+static void pause_for_a_while(struct valve_acceptor *acceptor, int error)
+{
+    const struct timeval while_ = {.tv_usec = RETRY_MS * 1000};
+    uint64_t now = valve_clock_now();
+
+    pause_accepting(acceptor);
+    event_add(acceptor->retry, &while_);
+    if (acceptor->complained_at != 0 && now - acceptor->complained_at < COMPLAIN_NS)
+        return;
+    acceptor->complained_at = now;
+    valve_server_log(acceptor->server, VALVE_LOG_WARNING,
+                     "no new connections for now: accept: %s (%llu are open)", strerror(error),
+                     (unsigned long long)open_connections(acceptor->server));
+}
+
+static void on_retry(evutil_socket_t descriptor, short what, void *argument)
+{
+    struct valve_acceptor *acceptor = argument;
+
+    (void)descriptor;
+    (void)what;
+    if (!is_full(acceptor->server))
+        resume(acceptor);
+}
+
+/* On the main thread, for the worker that closed a connection while accepting was paused. */
+static void on_freed(struct valve_message *message)
+{
+    struct valve_acceptor *acceptor =
+        (struct valve_acceptor *)((char *)message - offsetof(struct valve_acceptor, freed));
+
+    if (acceptor->server->stage == VALVE_STAGE_RUNNING)
+        resume(acceptor);
+}
+
+void valve_acceptor_slot_freed(struct valve_acceptor *acceptor)
+{
+    bool paused = true;
+
+    /* Only one worker wins, so the message is posted once for each pause. */
+    if (atomic_load(&acceptor->paused) &&
+        atomic_compare_exchange_strong(&acceptor->paused, &paused, false))
+        valve_mailbox_post(&acceptor->server->mailbox, &acceptor->freed);
+}
+
+/* ---- Accepting ---- */
+
+static void on_handoff(struct valve_message *message)
+{
+    struct valve_connection *connection = (struct valve_connection *)message;
+    struct valve_worker *worker = valve_worker_current();
+
+    static_assert(offsetof(struct valve_connection, handoff) == 0, "the message is the slot");
+    valve_connection_adopt(worker, valve_table_descriptor(&worker->server->table, connection));
+}
+
+/* Fills the slot of a new connection and posts it: from then on it is the worker's. */
+static void hand_over(struct valve_listener *listener, int descriptor)
+{
+    struct valve_server *server = listener->server;
+    struct valve_acceptor *acceptor = &server->acceptor;
+    struct valve_connection *slot = valve_table_slot(&server->table, descriptor);
+    struct valve_worker *worker = least_loaded(acceptor);
+    uint32_t generation = atomic_load_explicit(&slot->generation, memory_order_acquire);
+
+    memset(slot, 0, sizeof *slot);
+    atomic_store_explicit(&slot->generation, generation, memory_order_relaxed);
+    slot->state = VALVE_CONNECTION_HANDED;
+    slot->listener = (uint8_t)(listener - acceptor->listeners);
+    slot->worker = (uint16_t)worker->index;
+    slot->handoff.deliver = on_handoff;
+    atomic_fetch_add_explicit(&worker->connections, 1, memory_order_relaxed);
+    valve_mailbox_post(&worker->mailbox, &slot->handoff);
+}
+
+static void on_accept(struct evconnlistener *event, evutil_socket_t descriptor,
+                      struct sockaddr *peer, int peer_size, void *argument)
+{
+    struct valve_listener *listener = argument;
+    struct valve_server *server = listener->server;
+
+    (void)event;
+    (void)peer;
+    (void)peer_size;
+    if ((uint32_t)descriptor >= server->table.length) {
+        close((int)descriptor); /* somebody raised the limit behind our back */
+        return;
+    }
+    hand_over(listener, (int)descriptor);
+    if (is_full(server))
+        pause_until_freed(&server->acceptor);
+}
+
+static void on_error(struct evconnlistener *event, void *argument)
+{
+    struct valve_listener *listener = argument;
+    int error = EVUTIL_SOCKET_ERROR();
+
+    switch (classify(error)) {
+    case VERDICT_RETRY:
+        break;
+    case VERDICT_EXHAUSTED:
+        pause_for_a_while(&listener->server->acceptor, error);
+        break;
+    case VERDICT_FATAL:
+        evconnlistener_disable(event);
+        valve_server_log(listener->server, VALVE_LOG_ERROR, "%s accepts no longer: %s",
+                         listener->listening.address.text, strerror(error));
+        break;
+    }
+}
+
+/* ---- Making and ending ---- */
+
+int valve_acceptor_add(struct valve_acceptor *acceptor, struct valve_server *server,
+                       const struct valve_listener_options *options, struct valve_error *ret_error)
+{
+    struct valve_listener *listener = &acceptor->listeners[acceptor->count];
+    int r;
+
+    if (acceptor->count == VALVE_LISTENERS) {
+        strcpy(ret_error->text, "too many listeners: 64 are the most");
+        return -E2BIG;
+    }
+    r = valve_listening_open(&listener->listening, options, ret_error);
+    if (r < 0)
+        return r;
+    listener->server = server;
+    listener->context = options->context;
+    acceptor->count++;
+    return 0;
+}
+
+int valve_acceptor_start(struct valve_acceptor *acceptor)
+{
+    struct event_base *base = acceptor->server->base;
+
+    acceptor->freed.deliver = on_freed;
+    acceptor->retry = event_new(base, -1, 0, on_retry, acceptor);
+    if (acceptor->retry == NULL)
+        return -ENOMEM;
+    for (unsigned i = 0; i < acceptor->count; i++) {
+        struct valve_listener *listener = &acceptor->listeners[i];
+
+        listener->event = evconnlistener_new(base, on_accept, listener, LEV_OPT_CLOSE_ON_EXEC, 0,
+                                             listener->listening.descriptor);
+        if (listener->event == NULL)
+            return -ENOMEM;
+        evconnlistener_set_error_cb(listener->event, on_error);
+    }
+    return 0;
+}
+
+void valve_acceptor_stop(struct valve_acceptor *acceptor)
+{
+    for (unsigned i = 0; i < acceptor->count; i++) {
+        struct valve_listener *listener = &acceptor->listeners[i];
+
+        if (listener->event != NULL)
+            evconnlistener_free(listener->event);
+        listener->event = NULL;
+        valve_listening_close(&listener->listening);
+    }
+    if (acceptor->retry != NULL)
+        event_free(acceptor->retry);
+    acceptor->retry = NULL;
+}
+
+void *valve_acceptor_context(const struct valve_acceptor *acceptor, unsigned listener)
+{
+    return acceptor->listeners[listener].context;
+}

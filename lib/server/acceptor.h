@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The acceptor: takes connections off the listeners and hands each to the least loaded worker.
+ *
+ * It runs on the main thread. At a limit it stops listening until a connection is closed or some
+ * time has passed; it never spins.
+ */
+#ifndef VALVE_SERVER_ACCEPTOR_H
+#define VALVE_SERVER_ACCEPTOR_H
+
+#include <event2/event.h>
+#include <event2/listener.h>
+#include <stdatomic.h>
+
+#include "server/listen.h"
+#include "valve.h"
+
+#define VALVE_LISTENERS 64 /* most listeners of a server */
+
+struct valve_listener {
+    struct valve_server *server;
+    struct valve_listening listening;
+    struct evconnlistener *event; /* NULL until started */
+    void *context;
+};
+
+struct valve_acceptor {
+    struct valve_server *server;
+    struct valve_listener listeners[VALVE_LISTENERS];
+    unsigned count;
+    unsigned next_worker;       /* where the search for the least loaded begins */
+    struct event *retry;        /* accepts again when a resource may have come free */
+    uint64_t complained_at;     /* when exhaustion was logged last */
+    _Atomic bool paused;        /* the listeners are off: set here, read by closing workers */
+    struct valve_message freed; /* posted by the worker that cleared `paused` */
+};
+
+int valve_acceptor_add(struct valve_acceptor *acceptor, struct valve_server *server,
+                       const struct valve_listener_options *options, struct valve_error *ret_error);
+
+/* Begins to accept. 0 or -ENOMEM. */
+int valve_acceptor_start(struct valve_acceptor *acceptor);
+
+/* Stops for good: closes the listening sockets. What was handed over stays. */
+void valve_acceptor_stop(struct valve_acceptor *acceptor);
+
+void *valve_acceptor_context(const struct valve_acceptor *acceptor, unsigned listener);
+
+/* A connection was closed: resumes accepting if that had been waiting for it. Any thread. */
+void valve_acceptor_slot_freed(struct valve_acceptor *acceptor);
+
+#endif

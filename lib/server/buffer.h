@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Output buffers: chunks of memory that replies are built in and sent from, kept warm by a worker.
+ */
+#ifndef VALVE_SERVER_BUFFER_H
+#define VALVE_SERVER_BUFFER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Room in front of the bytes of a reply for its envelope and the head of its variant. */
+#define VALVE_BUFFER_HEADROOM 128
+
+enum valve_buffer_class {
+    VALVE_BUFFER_SMALL, /* gathers small replies */
+    VALVE_BUFFER_LARGE, /* one reply: VALVE_REPLY_BUFFER bytes and the headroom */
+    VALVE_BUFFER_ODD,   /* made to measure, never kept */
+};
+
+struct valve_buffer {
+    struct valve_buffer *next;
+    size_t capacity;
+    size_t start, end; /* bytes of data[] that are to be sent */
+    enum valve_buffer_class class;
+    uint8_t data[];
+};
+
+/* The spare buffers of one worker. Zero-initialised is empty. */
+struct valve_buffer_pool {
+    struct valve_buffer *spare[VALVE_BUFFER_ODD];
+    unsigned count[VALVE_BUFFER_ODD];
+};
+
+/* An empty buffer with room for `size` bytes at least, or NULL: no memory. */
+struct valve_buffer *valve_buffer_new(struct valve_buffer_pool *pool, size_t size);
+
+/* Gives a buffer back; NULL is accepted. */
+void valve_buffer_free(struct valve_buffer_pool *pool, struct valve_buffer *buffer);
+
+static inline size_t valve_buffer_room(const struct valve_buffer *buffer)
+{
+    return buffer->capacity - buffer->end;
+}
+
+void valve_buffer_pool_fini(struct valve_buffer_pool *pool);
+
+#endif

@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Calls: a request taken off the wire, decoded, handed to its handler in a fiber.
+ */
+#include "server/call.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "rpc/decoder.h"
+#include "rpc/encoder.h"
+#include "server/connection.h"
+#include "server/output.h"
+#include "server/server.h"
+#include "server/worker.h"
+
+#define ARENA_ON_STACK 2048 /* what most requests need */
+
+/* What the library itself answers: the arm that valve-cddl demands of every reply. */
+static const struct valve_type error_text = {
+    .name = "text",
+    .shape = VALVE_SHAPE_TEXT,
+    .size = sizeof(struct valve_text),
+    .alignment = _Alignof(struct valve_text),
+    .least = 1,
+    .high = UINT64_MAX,
+};
+static const struct valve_member error_arm = {
+    .name = "Error",
+    .name_size = 5,
+    .type = &error_text,
+    .offset = 8,
+};
+static const struct valve_type error_reply = {
+    .name = "error",
+    .shape = VALVE_SHAPE_SUM,
+    .size = 8 + sizeof(struct valve_text),
+    .alignment = 8,
+    .least = 8,
+    .count = 1,
+    .members = &error_arm,
+};
+
+int valve_call_refuse(struct valve_worker *worker, struct valve_connection *connection, uint32_t id,
+                      const char *text)
+{
+    struct valve_text words = valve_text(text);
+    uint8_t prefix[VALVE_ENVELOPE_PREFIX];
+    size_t prefix_size = (size_t)(valve_envelope_write_reply(id, prefix) - prefix);
+    size_t size;
+    uint8_t *data;
+
+    if (valve_encoded_arm_size(&error_reply, 0, &words, 2, &size) < 0)
+        return -EINVAL;
+    data = valve_output_append(worker, connection, prefix_size + size);
+    if (data == NULL)
+        return -ENOMEM;
+    memcpy(data, prefix, prefix_size);
+    valve_encode_arm(&error_reply, 0, &words, data + prefix_size);
+    return 0;
+}
+
+static int refuse_bad_request(struct valve_worker *worker, struct valve_connection *connection,
+                              uint32_t id, const struct valve_error *error)
+{
+    char text[VALVE_ERROR_TEXT];
+
+    snprintf(text, sizeof text, "bad-request: %.400s", error->text);
+    return valve_call_refuse(worker, connection, id, text);
+}
+
+void valve_call_cancel(struct valve_connection *connection, uint32_t id)
+{
+    for (struct valve_call *call = connection->calls; call != NULL; call = call->next)
+        if (id == 0 || (call->id == id && call->stage == VALVE_CALL_OPEN))
+            valve_fiber_cancel(call->fiber);
+}
+
+static void call_begin(struct valve_call *call)
+{
+    struct valve_connection *connection = call->connection;
+
+    call->next = connection->calls;
+    if (call->next != NULL)
+        call->next->previous = call;
+    connection->calls = call;
+    connection->in_flight++;
+    call->worker->calls++;
+}
+
+static void call_end(struct valve_call *call)
+{
+    struct valve_connection *connection = call->connection;
+    struct valve_worker *worker = call->worker;
+
+    if (call->building != NULL)
+        valve_buffer_free(&worker->buffers, call->building);
+    if (call->reserved > 0)
+        connection->output->reserved -= call->reserved;
+    if (call->has_turn)
+        valve_output_end_turn(worker, connection);
+    if (call->next != NULL)
+        call->next->previous = call->previous;
+    if (call->previous != NULL)
+        call->previous->next = call->next;
+    else
+        connection->calls = call->next;
+    connection->in_flight--;
+    valve_arena_fini(&call->arena);
+    valve_connection_attend(worker, connection);
+    worker->calls--;
+    valve_worker_fiber_freed(worker);
+}
+
+/* Copies the request, since its place in the input is used again as soon as a handler waits. */
+static int copy_body(struct valve_call *call, const struct valve_cursor *body,
+                     struct valve_cursor *ret_body)
+{
+    size_t size = (size_t)(body->end - body->next);
+    uint8_t *copy = valve_arena_alloc(&call->arena, size, 1);
+
+    if (copy == NULL)
+        return -ENOMEM;
+    memcpy(copy, body->next, size);
+    *ret_body = (struct valve_cursor){copy, copy + size};
+    return 0;
+}
+
+/* Decodes and dispatches. Everything that is wrong with the request becomes its answer. */
+static void call_run(struct valve_call *call, const struct valve_cursor *body)
+{
+    const struct valve_service *service = call->worker->server->service;
+    const struct valve_type *type = service->request;
+    struct valve_error error = {""};
+    struct valve_cursor copy;
+    struct valve_answer answer;
+    void *request = valve_arena_alloc(&call->arena, type->size, type->alignment);
+    int r = request == NULL ? -ENOMEM : copy_body(call, body, &copy);
+
+    if (r == 0)
+        r = valve_decode(type, &copy, &call->arena, request, &error);
+    if (r == -EBADMSG)
+        r = refuse_bad_request(call->worker, call->connection, call->id, &error);
+    else if (r == -ENOMEM)
+        r = valve_call_refuse(call->worker, call->connection, call->id,
+                              "busy: no memory for this request");
+    else {
+        answer = service->dispatch(service, call, request);
+        if (answer.call == call && call->stage == VALVE_CALL_ANSWERED)
+            return;
+        valve_server_log(call->worker->server, VALVE_LOG_ERROR,
+                         "service %s: a handler returned without its answer", service->name);
+        r = -EPROTO;
+    }
+    if (r < 0)
+        valve_connection_break(call->worker, call->connection);
+}
+
+/* What a fiber is started with; read before it first waits. */
+struct call_start {
+    struct valve_worker *worker;
+    struct valve_connection *connection;
+    const struct valve_envelope *envelope;
+};
+
+static uint64_t deadline_of(const struct call_start *start)
+{
+    const struct valve_envelope *envelope = start->envelope;
+    uint64_t left = (VALVE_NEVER - start->worker->now) / 1000000;
+
+    if (!envelope->has_timeout || envelope->timeout >= left)
+        return VALVE_NEVER;
+    return start->worker->now + envelope->timeout * 1000000;
+}
+
+static void call_main(void *argument)
+{
+    const struct call_start *start = argument;
+    _Alignas(16) uint8_t memory[ARENA_ON_STACK];
+    struct valve_call call = {
+        .worker = start->worker,
+        .connection = start->connection,
+        .fiber = valve_fiber_current(),
+        .id = start->envelope->id,
+    };
+
+    valve_fiber_set_deadline(call.fiber, deadline_of(start));
+    valve_arena_init(&call.arena, memory, sizeof memory,
+                     start->worker->server->options.arena_limit);
+    call_begin(&call);
+    call_run(&call, &start->envelope->body);
+    call_end(&call);
+}
+
+static int start_call(struct valve_worker *worker, struct valve_connection *connection,
+                      const struct valve_envelope *envelope)
+{
+    struct call_start start = {worker, connection, envelope};
+
+    return valve_fiber_start(worker->scheduler, call_main, &start) < 0 ? -EAGAIN : 0;
+}
+
+int valve_call_take(struct valve_worker *worker, struct valve_connection *connection,
+                    const uint8_t *item, size_t size)
+{
+    struct valve_envelope envelope;
+    struct valve_error error;
+    int r = 0;
+
+    if (valve_envelope_read(item, size, &envelope, &error) < 0)
+        r = refuse_bad_request(worker, connection, envelope.id, &error);
+    else if (envelope.kind == VALVE_ENVELOPE_CANCEL)
+        valve_call_cancel(connection, envelope.id);
+    else
+        return start_call(worker, connection, &envelope);
+    if (r < 0)
+        valve_connection_break(worker, connection);
+    return r;
+}
+
+void *valve_call_listener(const struct valve_call *call)
+{
+    return valve_acceptor_context(&call->worker->server->acceptor, call->connection->listener);
+}
+
+struct valve_arena *valve_call_arena(struct valve_call *call)
+{
+    return &call->arena;
+}
+
+int valve_call_sleep(struct valve_call *call, uint64_t deadline)
+{
+    int r;
+
+    (void)call;
+    do
+        r = valve_fiber_wait(deadline);
+    while (r == 0);
+    return r == -ETIMEDOUT && valve_clock_now() >= deadline ? 0 : r;
+}
+
+static struct valve_job *job_of(struct valve_message *message)
+{
+    return (struct valve_job *)((char *)message - offsetof(struct valve_job, done));
+}
+
+/* On the home worker: the job was worked on. */
+static void job_done(struct valve_message *message)
+{
+    struct valve_job *job = job_of(message);
+    struct valve_worker *worker = job->home;
+    struct valve_fiber *waiter = job->waiter;
+
+    worker->jobs--;
+    valve_wait_queue_wake_one(&worker->jobs_wanted);
+    if (waiter == NULL) {
+        valve_pool_release(worker->server->pool, job);
+        return;
+    }
+    job->waiter = NULL;
+    valve_fiber_wake(waiter);
+}
+
+/* Waits until this worker may have one job more out. */
+static int wait_for_job(struct valve_worker *worker, uint64_t deadline)
+{
+    while (worker->jobs >= worker->max_jobs) {
+        int r = valve_wait_queue_wait(&worker->jobs_wanted, deadline);
+
+        if (r == -ETIMEDOUT && valve_clock_now() < valve_fiber_deadline(valve_fiber_current()))
+            return -EBUSY;
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+int valve_call_run(struct valve_call *call, struct valve_job *job)
+{
+    struct valve_worker *worker = call->worker;
+    uint64_t deadline = valve_clock_now() + worker->server->options.io_timeout;
+    int r = wait_for_job(worker, deadline);
+
+    if (r < 0) {
+        valve_pool_release(worker->server->pool, job);
+        return r;
+    }
+    job->done.deliver = job_done;
+    job->waiter = call->fiber;
+    worker->jobs++;
+    valve_pool_submit(worker->server->pool, worker, job);
+    while (job->waiter != NULL) {
+        r = valve_fiber_wait(deadline);
+        if (r == 0)
+            continue; /* woken: by the job, unless it still names us */
+        if (job->waiter == NULL)
+            return 0; /* it is done all the same */
+        job->waiter = NULL;
+        valve_pool_abandon(job);
+        return r;
+    }
+    return 0;
+}

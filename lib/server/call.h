@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A call: one request, from the decoder to its answer, in a fiber of its own.
+ */
+#ifndef VALVE_SERVER_CALL_H
+#define VALVE_SERVER_CALL_H
+
+#include "fiber/fiber.h"
+#include "rpc/envelope.h"
+#include "server/buffer.h"
+#include "valve.h"
+
+/* How far its reply is. */
+enum valve_call_stage {
+    VALVE_CALL_OPEN,     /* nothing was queued for it */
+    VALVE_CALL_BEGUN,    /* part of a large reply was */
+    VALVE_CALL_ANSWERED, /* its reply is complete, or its connection broken */
+};
+
+/* Lives on the stack of its fiber; its connection stays in place until it has ended. */
+struct valve_call {
+    struct valve_worker *worker;
+    struct valve_connection *connection;
+    struct valve_call *next, *previous; /* in flight on the connection */
+    struct valve_fiber *fiber;
+    uint32_t id;
+    enum valve_call_stage stage;
+    bool has_turn;
+    struct valve_buffer *building; /* the reply, or the piece of it, in the making */
+    size_t reserved;               /* bytes promised to it in the output's account */
+    const struct valve_type *item; /* of the list that is being sent */
+    struct valve_arena arena;
+};
+
+/*
+ * Answers one complete item: starts the call, or answers at once what is none.
+ *   0        taken
+ *   -EAGAIN  no fiber, or no memory for one: try the same item again when one has ended
+ *   else     the connection was broken
+ */
+int valve_call_take(struct valve_worker *worker, struct valve_connection *connection,
+                    const uint8_t *item, size_t size);
+
+/*
+ * Cancels the calls in flight on the connection: all (id 0), or those of one id whose reply has not
+ * begun (a begun one is answered normally: only breaking the connection could stop it).
+ */
+void valve_call_cancel(struct valve_connection *connection, uint32_t id);
+
+/*
+ * Queues [id, {"Error": text}] outside any call. 0 or -ENOMEM.
+ */
+int valve_call_refuse(struct valve_worker *worker, struct valve_connection *connection, uint32_t id,
+                      const char *text);
+
+#endif

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Listening sockets.
+ */
+#include "server/listen.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static int explain(const struct valve_address *address, const char *what, int error,
+                   struct valve_error *ret_error)
+{
+    snprintf(ret_error->text, sizeof ret_error->text, "%s: %s: %s", address->text, what,
+             strerror(error));
+    return -error;
+}
+
+/* Whether somebody accepts connections on it. A full backlog (EAGAIN) is somebody. */
+static bool is_answered(const struct valve_address *address)
+{
+    int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    bool answered;
+
+    if (probe < 0)
+        return true;
+    answered = connect(probe, &address->socket.any, address->size) == 0 || errno != ECONNREFUSED;
+    close(probe);
+    return answered;
+}
+
+/* Removes the file of a Unix socket that a dead server left behind. */
+static int replace_stale(const struct valve_address *address, struct valve_error *ret_error)
+{
+    const char *path = valve_address_path(address);
+    struct stat status;
+
+    if (path == NULL || lstat(path, &status) < 0)
+        return 0;
+    if (!S_ISSOCK(status.st_mode))
+        return explain(address, "the path is taken by something that is no socket", EEXIST,
+                       ret_error);
+    if (is_answered(address))
+        return explain(address, "somebody answers there already", EADDRINUSE, ret_error);
+    if (unlink(path) < 0 && errno != ENOENT)
+        return explain(address, "cannot remove a stale socket", errno, ret_error);
+    return 0;
+}
+
+/* Gives a Unix socket's file its owner group and mode, and remembers which file it is. */
+static int finish_unix(struct valve_listening *listening,
+                       const struct valve_listener_options *options, struct valve_error *ret_error)
+{
+    const char *path = valve_address_path(&listening->address);
+    struct stat status;
+
+    if (path == NULL)
+        return 0;
+    if (options->group != (gid_t)-1 && chown(path, (uid_t)-1, options->group) < 0)
+        return explain(&listening->address, "cannot set its group", errno, ret_error);
+    if (chmod(path, options->mode) < 0)
+        return explain(&listening->address, "cannot set its mode", errno, ret_error);
+    if (lstat(path, &status) < 0)
+        return explain(&listening->address, "cannot look at it", errno, ret_error);
+    listening->device = status.st_dev;
+    listening->inode = status.st_ino;
+    return 0;
+}
+
+/* The port that the kernel chose becomes part of the address. */
+static void note_bound_address(struct valve_listening *listening)
+{
+    struct valve_address *address = &listening->address;
+    socklen_t size = sizeof address->socket.storage;
+
+    if (valve_address_is_unix(address))
+        return;
+    if (getsockname(listening->descriptor, &address->socket.any, &size) == 0) {
+        address->size = size;
+        valve_address_format(&address->socket.any, size, address->text);
+    }
+}
+
+static int bind_and_listen(struct valve_listening *listening,
+                           const struct valve_listener_options *options,
+                           struct valve_error *ret_error)
+{
+    const struct valve_address *address = &listening->address;
+    int descriptor = listening->descriptor;
+    int yes = 1;
+    int r;
+
+    if (valve_address_is_unix(address)) {
+        /* The file is made with this mode less the umask: never wider than asked for. */
+        fchmod(descriptor, options->mode);
+    } else {
+        setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+        setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes); /* inherited */
+        setsockopt(descriptor, SOL_SOCKET, SO_KEEPALIVE, &yes, sizeof yes);
+        if (address->socket.any.sa_family == AF_INET6)
+            setsockopt(descriptor, IPPROTO_IPV6, IPV6_V6ONLY, &yes, sizeof yes);
+    }
+    if (bind(descriptor, &address->socket.any, address->size) < 0)
+        return explain(address, "cannot bind", errno, ret_error);
+    r = finish_unix(listening, options, ret_error);
+    if (r < 0)
+        return r;
+    if (listen(descriptor, options->backlog > 0 ? options->backlog : SOMAXCONN) < 0)
+        return explain(address, "cannot listen", errno, ret_error);
+    note_bound_address(listening);
+    return 0;
+}
+
+int valve_listening_open(struct valve_listening *listening,
+                         const struct valve_listener_options *options,
+                         struct valve_error *ret_error)
+{
+    struct valve_listening made = {.descriptor = -1};
+    const char *problem = NULL;
+    int r = valve_address_parse(options->address, &made.address, &problem);
+
+    if (r < 0) {
+        snprintf(ret_error->text, sizeof ret_error->text, "%s: %s", options->address, problem);
+        return r;
+    }
+    r = replace_stale(&made.address, ret_error);
+    if (r < 0)
+        return r;
+    made.descriptor = socket(made.address.socket.any.sa_family,
+                             SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (made.descriptor < 0)
+        return explain(&made.address, "cannot make a socket", errno, ret_error);
+    r = bind_and_listen(&made, options, ret_error);
+    if (r < 0) {
+        valve_listening_close(&made);
+        return r;
+    }
+    *listening = made;
+    return 0;
+}
+
+void valve_listening_close(struct valve_listening *listening)
+{
+    const char *path = valve_address_path(&listening->address);
+    struct stat status;
+
+    if (listening->descriptor < 0)
+        return;
+    if (path != NULL && listening->inode != 0 && lstat(path, &status) == 0 &&
+        status.st_dev == listening->device && status.st_ino == listening->inode)
+        unlink(path);
+    close(listening->descriptor);
+    listening->descriptor = -1;
+}

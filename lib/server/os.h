@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a server needs of the operating system beyond POSIX. One file for each system implements it.
+ */
+#ifndef VALVE_SERVER_OS_H
+#define VALVE_SERVER_OS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* The numbers of the CPUs this process may run on (its cpuset); at most `room`. Count or -errno. */
+int valve_os_cpus(unsigned *cpus, unsigned room);
+
+/* Binds the calling thread to one CPU. 0 or -errno. */
+int valve_os_pin(unsigned cpu);
+
+/* Names the calling thread for ps and debuggers; at most 15 characters count. */
+void valve_os_name_thread(const char *name);
+
+/*
+ * Sends file content without copying: at most `size` bytes from *offset, which moves on. Returns
+ * bytes sent, 0 at the end of the file, -EAGAIN when the socket is full, or another -errno. May
+ * block where the content is not in memory.
+ */
+ssize_t valve_os_send_file(int socket, int file, off_t *offset, size_t size);
+
+/*
+ * Whether a range of a file is, by all signs, in memory: samples it without ever waiting, and
+ * starts read-ahead where it finds a gap.
+ */
+bool valve_os_in_memory(int file, off_t offset, size_t size);
+
+/* Brings a range of a file into memory; waits for the disk. 0 or -errno. */
+int valve_os_bring_in(int file, off_t offset, size_t size);
+
+/* Bytes that the peer of a stream socket has not taken yet. Or -errno. */
+int valve_os_untaken(int socket);
+
+/* Whether the peer is gone altogether: an error or a hang-up, not just the end of its input. */
+bool valve_os_peer_gone(int socket);
+
+#endif

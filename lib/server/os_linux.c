@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a server needs of Linux.
+ */
+#include "server/os.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/sockios.h>
+#include <poll.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/sendfile.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#define PAGE          4096
+#define SAMPLE_STRIDE (128 * 1024) /* the kernel's default window of read-ahead */
+#define MOST_CPUS     (1 << 16)    /* where asking with ever larger sets ends */
+
+/* The affinity mask, in a set as large as this kernel wants. NULL: errno says why. */
+static cpu_set_t *allowed_cpus(int *ret_count)
+{
+    for (int count = CPU_SETSIZE; count <= MOST_CPUS; count *= 2) {
+        cpu_set_t *set = CPU_ALLOC((size_t)count);
+
+        if (set == NULL)
+            return NULL;
+        if (sched_getaffinity(0, CPU_ALLOC_SIZE((size_t)count), set) == 0) {
+            *ret_count = count;
+            return set;
+        }
+        CPU_FREE(set);
+        if (errno != EINVAL)
+            return NULL;
+    }
+    return NULL;
+}
+
+int valve_os_cpus(unsigned *cpus, unsigned room)
+{
+    int count = 0;
+    unsigned found = 0;
+    cpu_set_t *set = allowed_cpus(&count);
+
+    if (set == NULL)
+        return -errno;
+    for (int cpu = 0; cpu < count && found < room; cpu++)
+        if (CPU_ISSET_S((size_t)cpu, CPU_ALLOC_SIZE((size_t)count), set))
+            cpus[found++] = (unsigned)cpu;
+    CPU_FREE(set);
+    return (int)found;
+}
+
+int valve_os_pin(unsigned cpu)
+{
+    size_t size = CPU_ALLOC_SIZE((size_t)cpu + 1);
+    cpu_set_t *set = CPU_ALLOC((size_t)cpu + 1);
+    int r;
+
+    if (set == NULL)
+        return -ENOMEM;
+    CPU_ZERO_S(size, set);
+    CPU_SET_S((size_t)cpu, size, set);
+    r = pthread_setaffinity_np(pthread_self(), size, set);
+    CPU_FREE(set);
+    return -r;
+}
+
+void valve_os_name_thread(const char *name)
+{
+    char buffer[16];
+
+    strncpy(buffer, name, sizeof buffer - 1);
+    buffer[sizeof buffer - 1] = '\0';
+    pthread_setname_np(pthread_self(), buffer);
+}
+
+ssize_t valve_os_send_file(int socket, int file, off_t *offset, size_t size)
+{
+    ssize_t sent = sendfile(socket, file, offset, size);
+
+    return sent < 0 ? -errno : sent;
+}
+
+/* One byte without waiting: 1 it is in memory, 0 it is not (or the file ends before it). */
+static bool resident(int file, off_t offset)
+{
+    char byte;
+    struct iovec room = {&byte, 1};
+
+    return preadv2(file, &room, 1, offset, RWF_NOWAIT) == 1;
+}
+
+bool valve_os_in_memory(int file, off_t offset, size_t size)
+{
+    off_t end = offset + (off_t)size;
+
+    for (off_t at = offset; at < end; at += SAMPLE_STRIDE)
+        if (!resident(file, at))
+            return false;
+    return resident(file, end - 1);
+}
+
+int valve_os_bring_in(int file, off_t offset, size_t size)
+{
+    off_t end = offset + (off_t)size;
+    char byte;
+
+    /* Ask for the whole range at once; then touch each page, which waits where it must. */
+    posix_fadvise(file, offset, (off_t)size, POSIX_FADV_WILLNEED);
+    for (off_t at = offset; at < end; at += PAGE) {
+        ssize_t r = pread(file, &byte, 1, at);
+
+        if (r < 0 && errno != EINTR)
+            return -errno;
+        if (r == 0)
+            break;
+    }
+    return 0;
+}
+
+int valve_os_untaken(int socket)
+{
+    int bytes;
+
+    if (ioctl(socket, SIOCOUTQ, &bytes) < 0)
+        return -errno;
+    return bytes;
+}
+
+bool valve_os_peer_gone(int socket)
+{
+    struct pollfd peer = {.fd = socket, .events = POLLIN};
+
+    return poll(&peer, 1, 0) > 0 && (peer.revents & (POLLHUP | POLLERR)) != 0;
+}

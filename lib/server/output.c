@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Output of a connection: gathered during a wake-up, sent in one call.
+ */
+#include "server/output.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "server/server.h"
+#include "server/worker.h"
+
+#define MOST_PIECES 64 /* buffers in one send */
+
+struct valve_output *valve_output_of(struct valve_worker *worker,
+                                     struct valve_connection *connection)
+{
+    struct valve_output *output = connection->output;
+
+    if (output != NULL)
+        return output;
+    output = worker->spare_outputs;
+    if (output != NULL)
+        worker->spare_outputs = output->next_spare;
+    else
+        output = malloc(sizeof *output);
+    if (output == NULL)
+        return NULL;
+    *output = (struct valve_output){0};
+    connection->output = output;
+    return output;
+}
+
+static bool in_use(const struct valve_output *output)
+{
+    return output->queue.size > 0 || output->held.size > 0 || output->reserved > 0 ||
+           output->turn != NULL || !valve_wait_queue_empty(&output->turn_wanted) ||
+           !valve_wait_queue_empty(&output->room_wanted) ||
+           !valve_wait_queue_empty(&output->progress);
+}
+
+void valve_output_release(struct valve_worker *worker, struct valve_connection *connection)
+{
+    struct valve_output *output = connection->output;
+
+    if (output == NULL || in_use(output))
+        return;
+    connection->output = NULL;
+    output->next_spare = worker->spare_outputs;
+    worker->spare_outputs = output;
+}
+
+void valve_output_free_spares(struct valve_worker *worker)
+{
+    while (worker->spare_outputs != NULL) {
+        struct valve_output *output = worker->spare_outputs;
+
+        worker->spare_outputs = output->next_spare;
+        free(output);
+    }
+}
+
+static void drop(struct valve_worker *worker, struct valve_output_chain *chain)
+{
+    while (chain->first != NULL) {
+        struct valve_buffer *buffer = chain->first;
+
+        chain->first = buffer->next;
+        valve_buffer_free(&worker->buffers, buffer);
+    }
+    *chain = (struct valve_output_chain){0};
+}
+
+void valve_output_drop(struct valve_worker *worker, struct valve_connection *connection)
+{
+    if (connection->output == NULL)
+        return;
+    drop(worker, &connection->output->queue);
+    drop(worker, &connection->output->held);
+}
+
+static void chain_add(struct valve_output_chain *chain, struct valve_buffer *buffer)
+{
+    if (chain->last == NULL)
+        chain->first = buffer;
+    else
+        chain->last->next = buffer;
+    chain->last = buffer;
+    chain->size += buffer->end - buffer->start;
+}
+
+/* Where a whole reply goes: behind the item that is being sent in pieces, if there is one. */
+static struct valve_output_chain *chain_for_whole(struct valve_output *output)
+{
+    return output->begun ? &output->held : &output->queue;
+}
+
+uint8_t *valve_output_append(struct valve_worker *worker, struct valve_connection *connection,
+                             size_t size)
+{
+    struct valve_output *output = valve_output_of(worker, connection);
+    struct valve_output_chain *chain;
+    struct valve_buffer *last;
+
+    if (output == NULL)
+        return NULL;
+    chain = chain_for_whole(output);
+    last = chain->last;
+    if (last == NULL || valve_buffer_room(last) < size) {
+        last = valve_buffer_new(&worker->buffers, size);
+        if (last == NULL)
+            return NULL;
+        chain_add(chain, last);
+    }
+    last->end += size;
+    chain->size += size;
+    return last->data + last->end - size;
+}
+
+void valve_output_queue(struct valve_worker *worker, struct valve_connection *connection,
+                        struct valve_buffer *buffer)
+{
+    struct valve_output_chain *chain = chain_for_whole(connection->output);
+    size_t size = buffer->end - buffer->start;
+
+    /* Copying a little is cheaper than a buffer of its own in the list that sendmsg walks. */
+    if (chain->last != NULL && size <= valve_buffer_room(chain->last) && size <= 4096) {
+        memcpy(chain->last->data + chain->last->end, buffer->data + buffer->start, size);
+        chain->last->end += size;
+        chain->size += size;
+        valve_buffer_free(&worker->buffers, buffer);
+        return;
+    }
+    chain_add(chain, buffer);
+}
+
+void valve_output_queue_piece(struct valve_worker *worker, struct valve_connection *connection,
+                              struct valve_buffer *buffer)
+{
+    (void)worker;
+    connection->output->begun = true;
+    chain_add(&connection->output->queue, buffer);
+}
+
+size_t valve_output_unsent(const struct valve_connection *connection)
+{
+    const struct valve_output *output = connection->output;
+
+    return output == NULL ? 0 : output->queue.size + output->held.size + output->reserved;
+}
+
+static void take_sent(struct valve_worker *worker, struct valve_output_chain *chain, size_t sent)
+{
+    chain->size -= sent;
+    while (sent > 0) {
+        struct valve_buffer *first = chain->first;
+        size_t size = first->end - first->start;
+
+        if (sent < size) {
+            first->start += sent;
+            return;
+        }
+        sent -= size;
+        chain->first = first->next;
+        if (chain->first == NULL)
+            chain->last = NULL;
+        valve_buffer_free(&worker->buffers, first);
+    }
+}
+
+static ssize_t send_once(int socket, const struct valve_output *output)
+{
+    struct iovec pieces[MOST_PIECES];
+    struct msghdr message = {.msg_iov = pieces};
+    struct valve_buffer *buffer = output->queue.first;
+    int flags = MSG_NOSIGNAL | MSG_DONTWAIT | (output->more ? MSG_MORE : 0);
+    ssize_t sent;
+
+    for (; buffer != NULL && message.msg_iovlen < MOST_PIECES; buffer = buffer->next)
+        pieces[message.msg_iovlen++] = (struct iovec){buffer->data + buffer->start,
+                                                      buffer->end - buffer->start};
+    do
+        sent = sendmsg(socket, &message, flags);
+    while (sent < 0 && errno == EINTR);
+    return sent < 0 ? -errno : sent;
+}
+
+int valve_output_send(struct valve_worker *worker, struct valve_connection *connection)
+{
+    struct valve_output *output = connection->output;
+    int socket = valve_table_descriptor(&worker->server->table, connection);
+
+    while (output != NULL && output->queue.size > 0) {
+        ssize_t sent = send_once(socket, output);
+
+        if (sent == -EAGAIN || sent == -ENOBUFS)
+            return -EAGAIN;
+        if (sent < 0)
+            return (int)sent;
+        take_sent(worker, &output->queue, (size_t)sent);
+    }
+    return 0;
+}
+
+void valve_output_wake(struct valve_connection *connection)
+{
+    struct valve_output *output = connection->output;
+
+    if (output == NULL)
+        return;
+    if (output->queue.size < VALVE_OUTPUT_BOUND)
+        valve_wait_queue_wake_all(&output->progress);
+    if (valve_output_unsent(connection) < VALVE_OUTPUT_BOUND)
+        valve_wait_queue_wake_one(&output->room_wanted);
+}
+
+void valve_output_end_turn(struct valve_worker *worker, struct valve_connection *connection)
+{
+    struct valve_output *output = connection->output;
+
+    (void)worker;
+    output->turn = NULL;
+    output->begun = output->more = false;
+    if (output->held.first != NULL) {
+        if (output->queue.last == NULL)
+            output->queue.first = output->held.first;
+        else
+            output->queue.last->next = output->held.first;
+        output->queue.last = output->held.last;
+        output->queue.size += output->held.size;
+        output->held = (struct valve_output_chain){0};
+    }
+    valve_wait_queue_wake_one(&output->turn_wanted);
+}

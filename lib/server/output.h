@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What a connection has to say: replies that wait to be sent, in the order in which they are sent.
+ *
+ * Of large replies only the one whose turn it is has bytes here. While it is in the middle of its
+ * item, replies that others finish are held back, and follow it.
+ */
+#ifndef VALVE_SERVER_OUTPUT_H
+#define VALVE_SERVER_OUTPUT_H
+
+#include "fiber/fiber.h"
+#include "server/buffer.h"
+#include "server/connection.h"
+
+/* Unsent bytes of a connection beyond which nothing that can wait is added. */
+#define VALVE_OUTPUT_BOUND ((size_t)128 * 1024)
+
+struct valve_output_chain {
+    struct valve_buffer *first, *last;
+    size_t size; /* bytes in it */
+};
+
+struct valve_output {
+    struct valve_output *next_spare;
+    struct valve_output_chain queue; /* to be sent */
+    struct valve_output_chain held;  /* to follow the reply that is being sent in pieces */
+    size_t reserved;                 /* room promised to replies that are being read */
+    struct valve_call *turn;         /* whose large reply it is, or NULL */
+    bool begun;                      /* of that reply bytes were queued, and more will come */
+    bool more; /* those bytes will follow at once: let the kernel wait for them */
+    struct valve_wait_queue turn_wanted;
+    struct valve_wait_queue room_wanted; /* for buffers to read into */
+    struct valve_wait_queue progress;    /* the turn's owner waits for output to leave */
+    int untaken;                         /* bytes the socket held when the send timeout was set */
+};
+
+/* The connection's output; made when it has none. NULL: no memory. */
+struct valve_output *valve_output_of(struct valve_worker *worker,
+                                     struct valve_connection *connection);
+
+/* Gives the output back if nothing is in it and nobody waits for it. */
+void valve_output_release(struct valve_worker *worker, struct valve_connection *connection);
+
+/* Drops all bytes; those who wait are woken by their cancellation. */
+void valve_output_drop(struct valve_worker *worker, struct valve_connection *connection);
+
+/*
+ * Room for a whole small reply of exactly `size` bytes, which the caller fills at once.
+ * NULL: no memory.
+ */
+uint8_t *valve_output_append(struct valve_worker *worker, struct valve_connection *connection,
+                             size_t size);
+
+/* Queues a filled buffer, which is taken over: a whole reply, or a piece of the turn's. */
+void valve_output_queue(struct valve_worker *worker, struct valve_connection *connection,
+                        struct valve_buffer *buffer);
+void valve_output_queue_piece(struct valve_worker *worker, struct valve_connection *connection,
+                              struct valve_buffer *buffer);
+
+/* Unsent bytes, wherever they wait. */
+size_t valve_output_unsent(const struct valve_connection *connection);
+
+/*
+ * Sends what is queued. 0: all of it; -EAGAIN: the socket is full; else the client is gone.
+ */
+int valve_output_send(struct valve_worker *worker, struct valve_connection *connection);
+
+/* The owner's reply is complete, or given up: what was held follows, the next has its turn. */
+void valve_output_end_turn(struct valve_worker *worker, struct valve_connection *connection);
+
+void valve_output_free_spares(struct valve_worker *worker);
+
+/* Wakes who waits for output to leave, as far as it has. */
+void valve_output_wake(struct valve_connection *connection);
+
+#endif

@@ -1,0 +1,426 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The worker's thread: one turn after another, each from what epoll reports to what is sent.
+ */
+#include "server/worker.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "server/call.h"
+#include "server/input.h"
+#include "server/os.h"
+#include "server/output.h"
+#include "server/server.h"
+
+#define FIRST_ROOM      64 /* connections that the lists hold at first */
+#define WARM_STACKS     64
+#define JOBS_OF_WORKERS 1024 /* jobs out at once, shared out among the workers */
+#define NS_PER_MS       1000000
+
+static _Thread_local struct valve_worker *current_worker;
+
+struct valve_worker *valve_worker_current(void)
+{
+    return current_worker;
+}
+
+/* ---- Lists ---- */
+
+void valve_attendance_add(struct valve_attendance_list *list, struct valve_connection *connection)
+{
+    assert(list->count < list->room);
+    *valve_attendance_at(list, list->count) = (struct valve_attendance){.connection = connection};
+    list->count++;
+}
+
+static int attendance_grow(struct valve_attendance_list *list, size_t room)
+{
+    struct valve_attendance *ring = calloc(room, sizeof *ring);
+
+    if (ring == NULL)
+        return -ENOMEM;
+    for (size_t i = 0; i < list->count; i++)
+        ring[i] = *valve_attendance_at(list, i);
+    free(list->ring);
+    *list = (struct valve_attendance_list){.ring = ring, .count = list->count, .room = room};
+    return 0;
+}
+
+static int waiting_grow(struct valve_worker *worker, size_t room)
+{
+    struct valve_connection **waiting = realloc(worker->waiting, room * sizeof *waiting);
+
+    if (waiting == NULL)
+        return -ENOMEM;
+    worker->waiting = waiting;
+    worker->waiting_room = room;
+    return 0;
+}
+
+int valve_worker_make_room(struct valve_worker *worker)
+{
+    size_t wanted = atomic_load_explicit(&worker->connections, memory_order_relaxed);
+    size_t room = worker->attention.room;
+
+    while (room < wanted)
+        room *= 2;
+    if (room == worker->attention.room)
+        return 0;
+    /* The list that is checked grows last: where one of them fails, all are tried again. */
+    if (waiting_grow(worker, room) < 0 || attendance_grow(&worker->deferred, room) < 0)
+        return -ENOMEM;
+    return attendance_grow(&worker->attention, room);
+}
+
+void valve_worker_wait_for_fiber(struct valve_worker *worker, struct valve_connection *connection)
+{
+    if (connection->flags & VALVE_CONNECTION_WAITING)
+        return;
+    connection->flags |= VALVE_CONNECTION_WAITING;
+    worker->waiting[worker->waiting_count++] = connection;
+}
+
+static void take_from_waiting(struct valve_worker *worker, size_t index)
+{
+    struct valve_connection *connection = worker->waiting[index];
+
+    connection->flags &= (uint16_t)~VALVE_CONNECTION_WAITING;
+    worker->waiting_count--;
+    memmove(&worker->waiting[index], &worker->waiting[index + 1],
+            (worker->waiting_count - index) * sizeof worker->waiting[0]);
+}
+
+void valve_worker_forget(struct valve_worker *worker, struct valve_connection *connection)
+{
+    if (!(connection->flags & VALVE_CONNECTION_WAITING))
+        return;
+    for (size_t i = 0; i < worker->waiting_count; i++) {
+        if (worker->waiting[i] == connection) {
+            take_from_waiting(worker, i);
+            return;
+        }
+    }
+}
+
+void valve_worker_fiber_freed(struct valve_worker *worker)
+{
+    size_t chosen = 0;
+    struct valve_connection *connection;
+
+    worker->no_stack = false;
+    if (worker->waiting_count == 0)
+        return;
+    /* One that holds nothing comes before one that waits for more. */
+    while (chosen < worker->waiting_count && worker->waiting[chosen]->in_flight > 0)
+        chosen++;
+    if (chosen == worker->waiting_count)
+        chosen = 0;
+    connection = worker->waiting[chosen];
+    take_from_waiting(worker, chosen);
+    valve_connection_attend(worker, connection);
+}
+
+int valve_worker_yield(struct valve_worker *worker)
+{
+    return valve_wait_queue_wait(&worker->next_turn, VALVE_NEVER);
+}
+
+void valve_worker_closed(struct valve_worker *worker)
+{
+    atomic_fetch_sub_explicit(&worker->connections, 1, memory_order_release);
+    valve_acceptor_slot_freed(&worker->server->acceptor);
+}
+
+/* ---- A turn ---- */
+
+static void collect_deferred(struct valve_worker *worker)
+{
+    while (worker->deferred.count > 0) {
+        valve_attendance_add(&worker->attention,
+                             valve_attendance_at(&worker->deferred, 0)->connection);
+        worker->deferred.head = (worker->deferred.head + 1) & (worker->deferred.room - 1);
+        worker->deferred.count--;
+    }
+}
+
+/*
+ * Reads the input of as many connections as the region holds, then starts their requests, then
+ * runs whatever fibers became runnable, then sends: one send for each connection.
+ */
+static void attend_batch(struct valve_worker *worker)
+{
+    size_t batch = worker->attention.count, read = 0;
+
+    worker->region_used = 0;
+    while (read < batch && worker->region_used + VALVE_READ_MOST <= VALVE_REGION)
+        valve_connection_read(worker, valve_attendance_at(&worker->attention, read++));
+    for (size_t i = 0; i < read; i++)
+        valve_connection_process(worker, valve_attendance_at(&worker->attention, i));
+    valve_scheduler_run(worker->scheduler, worker->now);
+    for (size_t i = 0; i < read; i++) {
+        struct valve_connection *connection =
+            valve_attendance_at(&worker->attention, 0)->connection;
+
+        worker->attention.head = (worker->attention.head + 1) & (worker->attention.room - 1);
+        worker->attention.count--;
+        valve_connection_settle(worker, connection);
+    }
+}
+
+static void turn(struct valve_worker *worker)
+{
+    worker->now = valve_clock_now();
+    valve_timeouts_expire(worker);
+    valve_wait_queue_wake_all(&worker->next_turn);
+    collect_deferred(worker);
+    valve_scheduler_run(worker->scheduler, worker->now);
+    while (worker->attention.count > 0 || valve_scheduler_runnable(worker->scheduler))
+        attend_batch(worker);
+}
+
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Rings no later than the next deadline. An alarm that is early is left: it only costs a turn. */
+static void set_alarm(struct valve_worker *worker)
+{
+    uint64_t next = earlier(valve_scheduler_next_deadline(worker->scheduler),
+                            valve_timeouts_next(worker));
+    uint64_t wait;
+    struct timeval timeout;
+
+    if (next >= worker->alarm_at)
+        return;
+    wait = next > worker->now ? next - worker->now : 0;
+    timeout.tv_sec = (time_t)(wait / 1000000000);
+    timeout.tv_usec = (suseconds_t)(wait % 1000000000 / 1000) + 1;
+    if (event_add(worker->alarm, &timeout) == 0)
+        worker->alarm_at = next;
+}
+
+static void on_alarm(evutil_socket_t descriptor, short what, void *argument)
+{
+    struct valve_worker *worker = argument;
+
+    (void)descriptor;
+    (void)what;
+    worker->alarm_at = VALVE_NEVER;
+}
+
+static void on_mail(evutil_socket_t descriptor, short what, void *argument)
+{
+    struct valve_worker *worker = argument;
+
+    (void)descriptor;
+    (void)what;
+    worker->now = valve_clock_now();
+    valve_mailbox_deliver(&worker->mailbox);
+}
+
+/* ---- The stop ---- */
+
+static void for_each_connection(struct valve_worker *worker,
+                                void (*act)(struct valve_worker *, struct valve_connection *))
+{
+    for (unsigned i = 0; i < VALVE_TIMEOUTS; i++) {
+        int32_t descriptor = worker->timeouts.queues[i].first;
+
+        while (descriptor >= 0) {
+            struct valve_connection *connection = valve_table_slot(&worker->server->table,
+                                                                   descriptor);
+
+            descriptor = connection->due_next; /* acting may move it to another queue */
+            act(worker, connection);
+        }
+    }
+}
+
+static void on_stop(struct valve_message *message)
+{
+    struct valve_worker *worker = (struct valve_worker *)((char *)message -
+                                                          offsetof(struct valve_worker, stop));
+
+    worker->stopping = true;
+    for_each_connection(worker, valve_connection_stop);
+}
+
+static void on_cut(struct valve_message *message)
+{
+    struct valve_worker *worker = (struct valve_worker *)((char *)message -
+                                                          offsetof(struct valve_worker, cut));
+
+    worker->stopping = worker->is_cut = true;
+    for_each_connection(worker, valve_connection_break);
+}
+
+/*
+ * Nothing is left to do, and nothing will come: the acceptor hands nothing over after a stop. Jobs
+ * that nobody waits for any more are waited for here, unless there is no time.
+ */
+static bool has_ended(const struct valve_worker *worker)
+{
+    return worker->stopping && (worker->jobs == 0 || worker->is_cut) &&
+           atomic_load_explicit(&worker->connections, memory_order_acquire) == 0;
+}
+
+/* ---- Making and ending ---- */
+
+static int make_base(struct valve_worker *worker)
+{
+    struct event_config *config = event_config_new();
+
+    if (config == NULL)
+        return -ENOMEM;
+    event_config_set_flag(config, EVENT_BASE_FLAG_NOLOCK);
+    worker->base = event_base_new_with_config(config);
+    event_config_free(config);
+    if (worker->base == NULL)
+        return -ENOMEM;
+    worker->mail = event_new(worker->base, worker->mailbox.descriptor, EV_READ | EV_PERSIST,
+                             on_mail, worker);
+    worker->alarm = event_new(worker->base, -1, 0, on_alarm, worker);
+    if (worker->mail == NULL || worker->alarm == NULL || event_add(worker->mail, NULL) < 0)
+        return -ENOMEM;
+    return 0;
+}
+
+static int make_lists(struct valve_worker *worker)
+{
+    if (waiting_grow(worker, FIRST_ROOM) < 0 ||
+        attendance_grow(&worker->deferred, FIRST_ROOM) < 0 ||
+        attendance_grow(&worker->attention, FIRST_ROOM) < 0)
+        return -ENOMEM;
+    return 0;
+}
+
+static int make_scheduler(struct valve_worker *worker)
+{
+    const struct valve_server_options *options = &worker->server->options;
+    struct valve_scheduler_options scheduler = {.stack_size = options->fiber_stack,
+                                                .keep = WARM_STACKS};
+
+    worker->max_calls = options->max_fibers / worker->server->worker_count;
+    if (worker->max_calls == 0)
+        worker->max_calls = 1;
+    scheduler.max_fibers = worker->max_calls;
+    return valve_scheduler_new(&scheduler, &worker->scheduler);
+}
+
+int valve_worker_init(struct valve_worker *worker, struct valve_server *server, unsigned index)
+{
+    int r;
+
+    worker->server = server;
+    worker->index = index;
+    worker->alarm_at = VALVE_NEVER;
+    worker->stop.deliver = on_stop;
+    worker->cut.deliver = on_cut;
+    worker->max_jobs = JOBS_OF_WORKERS / server->worker_count + 1;
+    valve_timeouts_init(&worker->timeouts, &server->options);
+    worker->mailbox.descriptor = -1;
+    r = valve_mailbox_init(&worker->mailbox);
+    if (r == 0)
+        r = make_base(worker);
+    if (r == 0)
+        r = make_lists(worker);
+    if (r < 0)
+        return r;
+    worker->region = malloc(VALVE_REGION);
+    worker->scanner = malloc(valve_scanner_size(server->scan_limits.max_depth));
+    return worker->region == NULL || worker->scanner == NULL ? -ENOMEM : 0;
+}
+
+void valve_worker_fini(struct valve_worker *worker)
+{
+    if (worker->mail != NULL)
+        event_free(worker->mail);
+    if (worker->alarm != NULL)
+        event_free(worker->alarm);
+    if (worker->base != NULL)
+        event_base_free(worker->base);
+    valve_mailbox_fini(&worker->mailbox);
+    valve_input_free_spares(worker);
+    valve_output_free_spares(worker);
+    valve_buffer_pool_fini(&worker->buffers);
+    free(worker->attention.ring);
+    free(worker->deferred.ring);
+    free(worker->waiting);
+    free(worker->region);
+    free(worker->scanner);
+}
+
+/* ---- The thread ---- */
+
+/* What can only be made on the thread itself. */
+static int prepare_thread(struct valve_worker *worker)
+{
+    char name[16];
+
+    current_worker = worker;
+    snprintf(name, sizeof name, "valve-w-%u", worker->index % 10000);
+    valve_os_name_thread(name);
+    if (worker->pinned && valve_os_pin(worker->cpu) < 0)
+        valve_server_log(worker->server, VALVE_LOG_WARNING,
+                         "worker %u could not be bound to CPU %u", worker->index, worker->cpu);
+    valve_fiber_report_overruns();
+    return make_scheduler(worker);
+}
+
+static void run_until_stopped(struct valve_worker *worker)
+{
+    while (!has_ended(worker)) {
+        bool more = worker->deferred.count > 0 || !valve_wait_queue_empty(&worker->next_turn);
+
+        set_alarm(worker);
+        event_base_loop(worker->base, more ? EVLOOP_NONBLOCK : EVLOOP_ONCE);
+        turn(worker);
+    }
+}
+
+static void *worker_main(void *argument)
+{
+    struct valve_worker *worker = argument;
+
+    worker->start_error = prepare_thread(worker);
+    sem_post(&worker->ready);
+    if (worker->start_error < 0)
+        return NULL;
+    run_until_stopped(worker);
+    valve_scheduler_free(worker->scheduler);
+    valve_mailbox_post(&worker->server->mailbox, &worker->done);
+    return NULL;
+}
+
+int valve_worker_start(struct valve_worker *worker)
+{
+    int r;
+
+    sem_init(&worker->ready, 0, 0);
+    r = pthread_create(&worker->thread, NULL, worker_main, worker);
+    if (r != 0)
+        return -r;
+    while (sem_wait(&worker->ready) < 0) {
+    }
+    if (worker->start_error < 0) {
+        pthread_join(worker->thread, NULL);
+        return worker->start_error;
+    }
+    worker->started = true;
+    return 0;
+}
+
+void valve_worker_end(struct valve_worker *worker)
+{
+    if (!worker->started)
+        return;
+    if (!worker->is_posted_cut)
+        valve_mailbox_post(&worker->mailbox, &worker->cut);
+    worker->is_posted_cut = true;
+    pthread_join(worker->thread, NULL);
+    worker->started = false;
+}

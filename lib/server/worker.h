@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A worker: one thread, pinned to one CPU, that owns its connections and runs their requests.
+ *
+ * Everything in it is the thread's own, except the mailbox and the count of connections.
+ */
+#ifndef VALVE_SERVER_WORKER_H
+#define VALVE_SERVER_WORKER_H
+
+#include <event2/event.h>
+#include <pthread.h>
+#include <semaphore.h>
+#include <stdatomic.h>
+
+#include "fiber/fiber.h"
+#include "rpc/scanner.h"
+#include "server/buffer.h"
+#include "server/mailbox.h"
+#include "server/table.h"
+#include "server/timeouts.h"
+
+/* Bytes that one connection may bring in at once, and that all of one batch may. */
+#define VALVE_READ_MOST ((size_t)16 * 1024)
+#define VALVE_REGION    ((size_t)512 * 1024)
+
+/* A connection to attend to, and what was just read from it into the region. */
+struct valve_attendance {
+    struct valve_connection *connection;
+    uint8_t *data;
+    size_t size;
+};
+
+/* A queue, in a ring. A connection stands in at most one, once: adding never fails. */
+struct valve_attendance_list {
+    struct valve_attendance *ring;
+    size_t head, count;
+    size_t room; /* a power of two, at least the worker's connections */
+};
+
+struct valve_worker {
+    struct valve_server *server;
+    unsigned index;
+    unsigned cpu;
+    bool pinned;
+    bool started;
+    pthread_t thread;
+    sem_t ready; /* posted once the thread is, or has failed to be */
+    int start_error;
+
+    struct valve_mailbox mailbox;
+    _Atomic unsigned connections; /* owned or on their way: added to by the acceptor */
+    struct valve_message stop, cut, done;
+    bool is_posted_cut; /* the main thread's: a message is posted once */
+
+    struct event_base *base;
+    struct event *mail, *alarm;
+    uint64_t alarm_at; /* ns: when the alarm is set to ring; VALVE_NEVER: not set */
+    uint64_t now;      /* ns, read once a turn */
+
+    struct valve_attendance_list attention; /* this turn */
+    struct valve_attendance_list deferred;  /* the next one: the socket has its chance before */
+    struct valve_timeouts timeouts;
+    uint8_t *region; /* input of one batch */
+    size_t region_used;
+    struct valve_scanner *scanner; /* for items that come whole */
+
+    struct valve_scheduler *scheduler;
+    unsigned max_calls, calls;         /* fibers: most, and now */
+    bool no_stack;                     /* the last fiber could not be started */
+    struct valve_connection **waiting; /* connections that wait for a fiber, in turn */
+    size_t waiting_count, waiting_room;
+    struct valve_wait_queue next_turn;   /* fibers that let others go first */
+    struct valve_wait_queue jobs_wanted; /* fibers that wait to order a job */
+    unsigned max_jobs, jobs;             /* ordered from the pool: most, and now */
+
+    struct valve_buffer_pool buffers;
+    struct valve_output *spare_outputs;
+    struct valve_input *spare_inputs;
+    unsigned spare_input_count;
+    bool stopping; /* no new requests */
+    bool is_cut;   /* and no time for those that are being answered */
+};
+
+/* Prepares a worker; its thread does not run yet. 0 or -errno. */
+int valve_worker_init(struct valve_worker *worker, struct valve_server *server, unsigned index);
+
+/* Frees what init made; its thread has been joined, or was never started. */
+void valve_worker_fini(struct valve_worker *worker);
+
+/* Starts and ends its thread. end: all connections are cut, if any is left; waits for the thread. */
+int valve_worker_start(struct valve_worker *worker);
+void valve_worker_end(struct valve_worker *worker);
+
+/* The worker whose thread this is, or NULL. */
+struct valve_worker *valve_worker_current(void);
+
+/* Milliseconds of this turn's time, for what is kept in slots. Wraps: compare by difference. */
+static inline uint32_t valve_worker_ms(const struct valve_worker *worker)
+{
+    return (uint32_t)(worker->now / 1000000);
+}
+
+/* Makes the lists large enough for one connection more. 0 or -ENOMEM. */
+int valve_worker_make_room(struct valve_worker *worker);
+
+void valve_attendance_add(struct valve_attendance_list *list, struct valve_connection *connection);
+
+static inline struct valve_attendance *valve_attendance_at(struct valve_attendance_list *list,
+                                                           size_t index)
+{
+    return &list->ring[(list->head + index) & (list->room - 1)];
+}
+
+/* Joins, or leaves, those that wait for a fiber. */
+void valve_worker_wait_for_fiber(struct valve_worker *worker, struct valve_connection *connection);
+void valve_worker_forget(struct valve_worker *worker, struct valve_connection *connection);
+
+/* A fiber ended: attends to the connection that has waited longest for one. */
+void valve_worker_fiber_freed(struct valve_worker *worker);
+
+/* Suspends the running fiber until the next turn, so that the worker sees to its other sockets. */
+int valve_worker_yield(struct valve_worker *worker);
+
+/* One of its connections was closed. */
+void valve_worker_closed(struct valve_worker *worker);
+
+#endif

@@ -1,0 +1,447 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * valve.h - the public interface of libvalve: typed requests and replies in CBOR, served by fibers
+ * on pinned workers.
+ *
+ * A service is described by a schema (a subset of CDDL, RFC 8610). valve-cddl turns SERVICE.cddl
+ * into SERVICE.h and SERVICE.c: C types, constant tables, one typed handler and one typed call for
+ * each method. People write handlers and calls against the generated header; most of what stands
+ * here is what that header is made of.
+ *
+ * Conventions: functions return 0 or a negative errno; results go through ret_ parameters, which
+ * are untouched on failure. Times are nanoseconds of CLOCK_MONOTONIC, deadlines are absolute.
+ */
+#ifndef VALVE_H
+#define VALVE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <time.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define VALVE_NEVER        UINT64_MAX /* the deadline that does not come */
+#define VALVE_ERROR_TEXT   512        /* most bytes in the text of an error reply */
+#define VALVE_MUST_USE     __attribute__((warn_unused_result))
+#define VALVE_PRINTF(f, a) __attribute__((format(printf, f, a)))
+
+/* The deadline so many nanoseconds from now. */
+static inline uint64_t valve_deadline(uint64_t nanoseconds)
+{
+    struct timespec now;
+
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec + nanoseconds;
+}
+
+/* ---- Values ------------------------------------------------------------------------------- */
+
+/* UTF-8, not terminated. */
+struct valve_text {
+    const char *data;
+    size_t size;
+};
+
+struct valve_bytes {
+    const uint8_t *data;
+    size_t size;
+};
+
+/* The text of a C string. */
+struct valve_text valve_text(const char *string);
+
+/* What went wrong, in words for people; empty when nothing did. */
+struct valve_error {
+    char text[VALVE_ERROR_TEXT];
+};
+
+/* ---- Arena: memory that is given back as a whole ------------------------------------------ */
+
+struct valve_arena_block;
+
+/*
+ * Hands out memory from a buffer of the owner's, then from blocks of the heap, up to a limit.
+ * Belongs to one thread or fiber. Nothing in it is freed singly.
+ */
+struct valve_arena {
+    struct valve_arena_block *blocks; /* heap blocks, the newest first */
+    uint8_t *next, *end;              /* free room of the current block */
+    uint8_t *initial;                 /* the owner's buffer, or NULL */
+    size_t initial_size;
+    size_t taken; /* bytes of heap blocks held */
+    size_t limit; /* most bytes of heap blocks */
+};
+
+/* Starts with `buffer` (may be NULL with size 0; the owner's, and stays so), grows to `limit`. */
+void valve_arena_init(struct valve_arena *arena, void *buffer, size_t size, size_t limit);
+
+/* Memory of `size` bytes, aligned to `alignment` (a power of two), or NULL: limit or no memory. */
+void *valve_arena_alloc(struct valve_arena *arena, size_t size, size_t alignment);
+
+/* Forgets all that was handed out; keeps the first heap block warm. */
+void valve_arena_reset(struct valve_arena *arena);
+
+/* Gives everything back. An arena that was only zeroed is accepted. */
+void valve_arena_fini(struct valve_arena *arena);
+
+/* ---- Schema tables, as valve-cddl writes them ---------------------------------------------- */
+
+enum valve_shape {
+    VALVE_SHAPE_UINT,   /* uint64_t from low to high */
+    VALVE_SHAPE_INT,    /* int64_t from low to high (two's complement in the table) */
+    VALVE_SHAPE_BOOL,   /* bool */
+    VALVE_SHAPE_TEXT,   /* struct valve_text of low to high bytes */
+    VALVE_SHAPE_BYTES,  /* struct valve_bytes of low to high bytes */
+    VALVE_SHAPE_NIL,    /* nothing: the value is its type */
+    VALVE_SHAPE_STRUCT, /* map with text keys: a C struct */
+    VALVE_SHAPE_TUPLE,  /* array of fixed length: a C struct */
+    VALVE_SHAPE_LIST,   /* [* T]: struct { const T *items; size_t count; } */
+    VALVE_SHAPE_SUM,    /* "Variant" or {"Variant" => T}: enum kind, then a union */
+    VALVE_SHAPE_CHOICE, /* types that the first head tells apart: enum kind, then a union */
+};
+
+enum {
+    VALVE_MEMBER_OPTIONAL = 1 << 0, /* `presence` is the offset of a bool */
+    VALVE_MEMBER_BOXED = 1 << 1,    /* the C member is a const pointer to the value */
+};
+enum {
+    VALVE_TYPE_OPEN = 1 << 0, /* a struct that ends in * tstr => any: unknown keys are skipped */
+};
+
+struct valve_type;
+
+/* A key of a struct, an element of a tuple, the element of a list, an arm of a sum or choice. */
+struct valve_member {
+    const char *name;              /* key or variant as it travels; else a name for messages */
+    const struct valve_type *type; /* NULL: a variant that is only its name */
+    uint32_t name_size;            /* bytes */
+    uint32_t offset;               /* of the value in the C struct */
+    uint32_t presence;             /* of the bool, when optional */
+    uint32_t flags;                /* VALVE_MEMBER_* */
+};
+
+/* One type of a schema. Constant; made by valve-cddl only. */
+struct valve_type {
+    const char *name; /* the schema's name for it, or a description such as "text" */
+    enum valve_shape shape;
+    uint32_t flags; /* VALVE_TYPE_* */
+    uint32_t size;  /* of the C value */
+    uint32_t alignment;
+    uint32_t least; /* bytes of its smallest encoding */
+    uint32_t count; /* members; of a list: 1 */
+    uint64_t low, high;
+    const struct valve_member *members; /* a struct's: in the order they are sent */
+};
+
+/* ---- Serving -------------------------------------------------------------------------------- */
+
+struct valve_server;
+struct valve_call; /* one request being answered; lives until its handler has returned */
+
+/* Proof that a call was answered: only the constructors of replies make one. */
+struct valve_answer {
+    struct valve_call *call;
+};
+
+/* A service: what valve-cddl knows of it, and the handlers that somebody wrote. */
+struct valve_service {
+    const char *name;
+    const struct valve_type *request; /* the sum of its methods */
+    struct valve_answer (*dispatch)(const struct valve_service *service, struct valve_call *call,
+                                    const void *request);
+    const void *handlers; /* the generated struct of handlers */
+    void *context;        /* handed to each handler */
+};
+
+/* Priorities of log messages: those of syslog(3). */
+enum valve_priority {
+    VALVE_LOG_ERROR = 3,
+    VALVE_LOG_WARNING = 4,
+    VALVE_LOG_NOTICE = 5,
+    VALVE_LOG_INFO = 6,
+    VALVE_LOG_DEBUG = 7,
+};
+
+/* Everything a server may be told; valve_server_options_default() fills in the defaults. */
+struct valve_server_options {
+    unsigned workers;         /* threads that serve; 0: one for each CPU the process may use */
+    bool pin;                 /* each worker to a CPU of its own */
+    uint64_t max_descriptors; /* RLIMIT_NOFILE is raised to its hard limit, no further than this */
+    uint64_t max_connections; /* 0: what the descriptor limit leaves */
+    uint64_t reserve;         /* descriptors that connections may not take, for max_connections 0 */
+    unsigned io_threads;      /* 0: twice the workers, at least 4 */
+    unsigned max_fibers;      /* requests being answered at once, in all */
+    size_t fiber_stack;       /* bytes */
+    size_t max_request;       /* bytes of one request */
+    size_t arena_limit;       /* heap bytes that one request may take */
+    unsigned max_depth;       /* levels of arrays and maps in a request */
+    unsigned max_in_flight;   /* requests of one connection at once; more is flow control */
+    uint64_t request_timeout; /* ns from the first to the last byte of a request */
+    uint64_t idle_timeout;    /* ns with nothing in flight and no byte arriving */
+    uint64_t send_timeout;    /* ns in which the peer took nothing of what waits for it */
+    uint64_t io_timeout;      /* ns for one job of the I/O pool, and for a resource to come free */
+    uint64_t drain_timeout;   /* ns from valve_server_stop() until connections are cut */
+    void (*log)(void *context, enum valve_priority priority, const char *message); /* any thread */
+    void *log_context;
+};
+
+struct valve_listener_options {
+    const char *address; /* unix:/path, 127.0.0.1:8258, [::1]:8258; port 0: the kernel chooses */
+    mode_t mode;         /* of a Unix socket's file */
+    gid_t group;         /* of a Unix socket's file; (gid_t)-1: the process's own */
+    int backlog;         /* 0: as many as the system allows */
+    void *context;       /* what valve_call_listener() tells the handlers of it */
+};
+
+void valve_server_options_default(struct valve_server_options *ret_options);
+
+/*
+ * Makes a server, raises the descriptor limit of the process and maps the connection table. No
+ * thread runs yet. Copies the options; `service` stays the caller's and must outlive the server.
+ * Errors are explained in *ret_error.
+ */
+int valve_server_new(const struct valve_server_options *options,
+                     const struct valve_service *service, struct valve_server **ret_server,
+                     struct valve_error *ret_error);
+
+/* Binds and listens; connections are accepted once the server runs. Before valve_server_run(). */
+int valve_server_listen(struct valve_server *server, const struct valve_listener_options *options,
+                        struct valve_error *ret_error);
+
+/* The address of the nth listener as bound (with the port the kernel chose), or NULL. */
+const char *valve_server_address(const struct valve_server *server, unsigned index);
+
+/* Process-wide: from now on SIGTERM and SIGINT stop the server; SIGPIPE is ignored. */
+int valve_server_stop_on_signals(struct valve_server *server);
+
+/* Starts the workers and the I/O pool. When it returns 0, connections are being accepted. */
+int valve_server_start(struct valve_server *server, struct valve_error *ret_error);
+
+/*
+ * Runs the main thread's part until the server has stopped: valve_server_stop(), or a signal. A
+ * second signal ends the process's connections at once. 0: every connection was closed in good
+ * order; -ETIMEDOUT: some were cut when the drain timeout ran out or a second stop came.
+ */
+int valve_server_run(struct valve_server *server);
+
+/* Begins to stop: no new connections, what was read is answered. From any thread. */
+void valve_server_stop(struct valve_server *server);
+
+/* Frees it all; the server must not be running. NULL is accepted. */
+void valve_server_free(struct valve_server *server);
+
+/* What was found out at start, for logs. */
+struct valve_server_facts {
+    uint64_t descriptor_limit; /* soft limit now: the length of the connection table */
+    uint64_t max_connections;
+    size_t table_reserved; /* bytes mapped for the table */
+    unsigned workers;
+    unsigned io_threads;
+};
+void valve_server_get_facts(const struct valve_server *server,
+                            struct valve_server_facts *ret_facts);
+
+/* ---- Inside a handler ------------------------------------------------------------------------ */
+
+/* The `context` of the listener that the call came by. */
+void *valve_call_listener(const struct valve_call *call);
+
+/* Memory that lives as long as the call. */
+struct valve_arena *valve_call_arena(struct valve_call *call);
+
+/*
+ * A piece of work for the I/O pool: one call, or a few, that may block. It owns all it needs and
+ * points into no call, because it may outlive the call that ordered it. Embed it as first member.
+ */
+enum valve_job_class {
+    VALVE_JOB_METADATA, /* opens, stats, removes; some threads are kept for these */
+    VALVE_JOB_DATA,     /* reads, directory walks */
+};
+struct valve_message { /* the library's: what one thread sends to another */
+    struct valve_message *next;
+    void (*deliver)(struct valve_message *message);
+};
+struct valve_job {
+    void (*work)(struct valve_job *job);    /* runs on a thread of the pool; may block */
+    void (*release)(struct valve_job *job); /* frees it, and what it holds; may block */
+    enum valve_job_class class;
+    struct valve_message done; /* from here on the library's */
+    struct valve_job *next;
+    struct valve_worker *home;
+    struct valve_fiber *waiter;
+    int state;
+};
+
+/*
+ * Runs the job on the pool and waits for it: for io_timeout, the call's own deadline, or
+ * cancellation, whichever comes first.
+ *   0           done: the job is the caller's again, with its results
+ *   -ECANCELED, -ETIMEDOUT, -EBUSY (the queue stayed full)
+ *               the job is the pool's, which releases it, when it has ended if it had begun
+ */
+int valve_call_run(struct valve_call *call, struct valve_job *job) VALVE_MUST_USE;
+
+/* Suspends the handler. 0 when `deadline` came, -ECANCELED or -ETIMEDOUT (the call's own). */
+int valve_call_sleep(struct valve_call *call, uint64_t deadline) VALVE_MUST_USE;
+
+/* ---- Replies: the generated constructors are made of these ------------------------------------
+ *
+ * A reply is small (built whole, sent when its turn comes) or large (begun before it is complete).
+ * Of large replies one per connection has begun: valve_reply_turn() waits for that. Until the
+ * first byte of a large reply was sent, any other arm may still be answered instead; after that it
+ * can only be finished, or broken off by answering anything else: the connection is closed inside
+ * the item and what was to be answered is logged.
+ */
+
+/* The whole reply at once. Does not wait. */
+struct valve_answer valve_reply(struct valve_call *call, const struct valve_type *reply,
+                                unsigned arm, const void *payload);
+
+/*
+ * Waits until the output turn of the connection is this call's; then it is so until the call
+ * ends. 0 (at once if it is already), -ECANCELED, -ETIMEDOUT. try: 0 or -EAGAIN, never waits.
+ */
+int valve_reply_turn(struct valve_call *call) VALVE_MUST_USE;
+int valve_reply_try_turn(struct valve_call *call) VALVE_MUST_USE;
+
+/*
+ * A list, element by element. begin takes the turn; add may wait for the client to read (0,
+ * -ECANCELED, -ETIMEDOUT, -ENOMEM, -EMSGSIZE: the element is larger than an output buffer). After
+ * an error, answer with an error.
+ */
+int valve_reply_list_begin(struct valve_call *call, const struct valve_type *reply,
+                           unsigned arm) VALVE_MUST_USE;
+int valve_reply_list_add(struct valve_call *call, const void *item) VALVE_MUST_USE;
+struct valve_answer valve_reply_list_end(struct valve_call *call);
+
+/*
+ * Bytes read in place: reserve gives room of `capacity` bytes (at most VALVE_REPLY_BUFFER) in
+ * what will be sent, and may wait for output to drain; done sends the first `size` of them. A
+ * second reserve replaces the first. Errors as for list_add.
+ */
+#define VALVE_REPLY_BUFFER ((size_t)64 * 1024)
+int valve_reply_bytes_reserve(struct valve_call *call, size_t capacity,
+                              uint8_t **ret_data) VALVE_MUST_USE;
+struct valve_answer valve_reply_bytes_done(struct valve_call *call, const struct valve_type *reply,
+                                           unsigned arm, size_t size);
+
+/*
+ * Bytes of a file, `size` of them from `offset`, sent without copying once the turn is this
+ * call's. Waits until all are handed to the kernel or the client is gone. `descriptor` stays the
+ * caller's. A file that ends before breaks the connection inside the item; `what` names it in the
+ * log.
+ */
+struct valve_answer valve_reply_bytes_file(struct valve_call *call, const struct valve_type *reply,
+                                           unsigned arm, int descriptor, off_t offset,
+                                           uint64_t size, const char *what);
+
+/* ---- Calling ----------------------------------------------------------------------------------- */
+
+struct valve_client;
+
+/* One call in flight. The caller keeps it in place from its start until it has been received. */
+struct valve_pending {
+    struct valve_pending *next; /* in the client's table */
+    const struct valve_type *reply;
+    void *context; /* the caller's; never touched */
+    uint32_t id;
+    bool dropped; /* the client's own, in the place of one that was given up */
+};
+
+struct valve_call_options {
+    uint64_t timeout; /* milliseconds the server may take; UINT64_MAX: not sent */
+};
+
+/*
+ * Connects. `address` as for listeners. Waits until `deadline`. Belongs to one thread at a time.
+ * Errors (-ECONNREFUSED, -ETIMEDOUT, -EINVAL, ...) are explained in *ret_error.
+ */
+int valve_client_connect(const char *address, uint64_t deadline, struct valve_client **ret_client,
+                         struct valve_error *ret_error);
+
+/* Closes the connection, whatever is in flight; calls are not touched. NULL is accepted. */
+void valve_client_free(struct valve_client *client);
+
+/* Why the last failing call failed, in words. */
+const char *valve_client_problem(const struct valve_client *client);
+
+/*
+ * Errors of the calls below, besides those each of them names:
+ *   -ETIMEDOUT   `deadline` has passed (one in the past: the answer was not at hand). Nothing is
+ *                lost: the same call may be made again and goes on where this one stopped, be it
+ *                between two replies or inside one. Who will not wait gives the call up with
+ *                valve_client_forget(), or frees the client.
+ *   -ENOMEM      no memory, or the arena is too small: likewise.
+ *   -ECONNRESET  the stream ended between two replies
+ *   -EPROTO      the server broke the protocol, or the stream ended inside a reply
+ *   -EREMOTE     the server answered with id 0; its words are in valve_client_problem()
+ * The last three break the connection: every later call fails with the same error, and every call
+ * in flight is its owner's again, its outcome unknown.
+ */
+
+/*
+ * Queues a request and never waits. It is sent together with others, when a batch has gathered or
+ * by the next wait for a reply. -EMSGSIZE, -EINVAL (the payload breaks its type), -ENOMEM; -EPIPE,
+ * -ECONNRESET and the like once sending has failed: nothing was started, but what the server had
+ * answered before can still be received. Used by the generated NAME_start().
+ */
+int valve_client_start(struct valve_client *client, const struct valve_type *request,
+                       unsigned method, const void *payload, const struct valve_type *reply,
+                       const struct valve_call_options *options, struct valve_pending *pending);
+
+/* Sends now what is queued, as far as the socket takes it. 0, or why sending has failed. */
+int valve_client_flush(struct valve_client *client);
+
+/* Calls started and not yet received, and bytes queued that the socket has not taken. */
+size_t valve_client_in_flight(const struct valve_client *client);
+size_t valve_client_unsent(const struct valve_client *client);
+
+/*
+ * Waits for the head of the next reply, whichever call it answers, and goes on sending meanwhile.
+ * -ENOENT: nothing is in flight. -EBUSY: the reply before it was not received whole.
+ */
+int valve_client_next(struct valve_client *client, uint64_t deadline,
+                      struct valve_pending **ret_pending);
+
+/*
+ * Receives the reply that valve_client_next() announced: which arm of its type, and the payload,
+ * decoded into `payload` with the arena holding what it points to (at most 16 MiB are decoded as a
+ * whole). Payloads that may be long (an arm that is a list, or bytes) are not read yet: see
+ * valve_client_read_bytes(), valve_client_next_item(). Then *ret_size is the length of the bytes;
+ * otherwise 0. -EINVAL: another call was announced, or none.
+ */
+int valve_client_receive(struct valve_client *client, struct valve_pending *pending,
+                         struct valve_arena *arena, uint64_t deadline, unsigned *ret_arm,
+                         void *payload, uint64_t *ret_size);
+
+/*
+ * The next bytes of a payload, at most `size` (not 0) of them; 0: that was all. Else a negative
+ * errno. Large pieces come from the socket without a copy in between.
+ */
+ssize_t valve_client_read_bytes(struct valve_client *client, void *buffer, size_t size,
+                                uint64_t deadline);
+
+/*
+ * The next element of a list into `item`: 1, 0 at the end of the list, or a negative errno. The
+ * arena may be reset between elements.
+ */
+int valve_client_next_item(struct valve_client *client, struct valve_arena *arena, void *item,
+                           uint64_t deadline);
+
+/*
+ * Gives up a call that is in flight, or whose reply is being received: it is the caller's again at
+ * once, the server is asked to cancel it, and its reply is dropped when it comes. The connection
+ * stays usable. (Without memory to remember it the connection is broken.) Does nothing to a call
+ * that is not in flight.
+ */
+void valve_client_forget(struct valve_client *client, struct valve_pending *pending);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: MIT
+"""The manual pages say what the programs do."""
+import re
+import shutil
+import subprocess
+import unittest
+
+import cbor2
+
+import support
+from support import rows
+
+PAGES = {path.name: path.read_text() for path in sorted((support.SOURCE / "man").glob("*.[1-8]"))}
+PROGRAMS = {"valved.8": support.VALVED, "valvectl.1": support.VALVECTL,
+            "valve-cddl.1": support.BUILD / "valve-cddl"}
+
+
+def plain(source):
+    """The words of a page, with options as one types them."""
+    source = source.replace(r"\-", "-").replace(r"\&", "")
+    return re.sub(r"\bFl\s+(?=\S)", "-", source)
+
+
+def options_of(program):
+    """Every option that the program's own help names."""
+    result = subprocess.run([*support.WRAPPER, program, "-h"], capture_output=True, text=True,
+                            stdin=subprocess.DEVNULL, timeout=support.DEADLINE, check=True)
+    return set(re.findall(r"(?<![\w-])--?[A-Za-z0-9][\w-]*", result.stdout))
+
+
+@support.expand
+class Pages(unittest.TestCase):
+    def test_all_pages_are_there(self):
+        self.assertEqual(set(PAGES), {"valved.8", "valve.ini.5", "valvectl.1", "valve-protocol.7",
+                                      "valve-cddl.1"})
+
+    @rows([(name, name) for name in PAGES])
+    def test_style(self, name):
+        if not shutil.which("mandoc"):
+            self.skipTest("mandoc is not installed")
+        result = subprocess.run(["mandoc", "-Tlint", "-Wwarning", support.SOURCE / "man" / name],
+                                capture_output=True, text=True, check=False)
+        self.assertEqual(result.stdout, "")
+
+    @rows([(name, name, program) for name, program in PROGRAMS.items()])
+    def test_options(self, name, program):
+        """Each option of -h is in its page."""
+        options = options_of(program)
+        self.assertGreaterEqual(len(options), 2)
+        page = plain(PAGES[name])
+        for option in options:
+            self.assertRegex(page, rf"(?<![\w-]){option}(?![\w-])")
+
+    def test_the_protocol_prints_the_client(self):
+        """To the letter: the client that the tests use is the one that people copy."""
+        client = (support.SOURCE / "tests/valve_client.py").read_text()
+        self.assertIn(client, PAGES["valve-protocol.7"])
+        # Nothing in it is markup, so what is in the source of the page is what is printed.
+        self.assertNotIn("\\", client)
+        self.assertNotRegex(client, r"(?m)^[.']")
+
+    def test_the_protocol_explains_every_code(self):
+        for code in support.CODES:
+            self.assertIn(f".It Li {code}\n", PAGES["valve-protocol.7"])
+
+    def test_the_examples_of_the_protocol(self):
+        """Their bytes are those of the contract, and decode to what stands beside them."""
+        found = re.findall(r"^(\[.*\]) +((?:[0-9a-f]+ ?)+)$", PAGES["valve-protocol.7"], re.M)
+        self.assertEqual(len(found), 6)
+        for text, data in found:
+            value = cbor2.loads(bytes.fromhex(data))
+            written = str(value).replace("'", '"').replace("True", "true")
+            written = re.sub(r'b"(.*?)"', lambda match: f"h'{match[1].encode().hex()}'", written)
+            self.assertEqual(written, text)
+
+    def test_the_configuration_page_names_every_key(self):
+        ini = (support.SOURCE / "etc/valve.ini").read_text()
+        keys = set(re.findall(r"^;?(\w+) =", ini, re.M))
+        self.assertGreater(len(keys), 20)
+        for key in keys:
+            self.assertIn(key, PAGES["valve.ini.5"])
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,296 @@
+# SPDX-License-Identifier: MIT
+"""valved as a process: its limits and threads, how it starts, and how it stops."""
+import contextlib
+import os
+import pathlib
+import re
+import resource
+import signal
+import socket
+import subprocess
+import unittest
+
+import support
+from support import MIB
+
+IN_FLIGHT = 100
+
+
+class Resources(unittest.TestCase):
+    def limits(self, server):
+        text = pathlib.Path(f"/proc/{server.program.pid}/limits").read_text()
+        return tuple(map(int, re.search(r"^Max open files\s+(\d+)\s+(\d+)", text, re.M).groups()))
+
+    def threads(self, server):
+        """Of each thread: its name, and the CPUs it may use."""
+        for status in pathlib.Path(f"/proc/{server.program.pid}/task").glob("*/status"):
+            text = status.read_text()
+            yield (re.search(r"^Name:\s+(.*)", text)[1],
+                   re.search(r"^Cpus_allowed_list:\s+(.*)", text, re.M)[1])
+
+    def pinned(self, server):
+        """The CPUs that some thread has for its own place of work."""
+        return sorted(int(cpus) for name, cpus in self.threads(server) if cpus.isdigit()
+                      and "worker" in name)
+
+    @unittest.skipIf(support.WRAPPER, "a wrapper has limits of its own")
+    def test_descriptor_limit_is_raised_to_the_hard_one(self):
+        old = resource.getrlimit(resource.RLIMIT_NOFILE)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (min(256, old[1]), old[1]))
+        self.addCleanup(resource.setrlimit, resource.RLIMIT_NOFILE, old)
+        server = self.enterContext(support.Server())
+        self.assertEqual(self.limits(server), (min(old[1], 1048576), old[1]))
+
+    @unittest.skipIf(support.WRAPPER, "a wrapper has limits of its own")
+    def test_max_descriptors_bounds_the_limit(self):
+        hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+        server = self.enterContext(support.Server(settings={"server": {"max_descriptors": 1500}}))
+        self.assertEqual(self.limits(server), (1500, hard))
+
+    @unittest.skipIf(support.WRAPPER, "Valgrind runs one thread at a time")
+    def test_each_worker_has_its_own_cpu(self):
+        server = self.enterContext(support.Server())
+        self.assertEqual(self.pinned(server), sorted(os.sched_getaffinity(0)))
+
+    @unittest.skipIf(support.WRAPPER, "Valgrind runs one thread at a time")
+    def test_fewer_cpus_allowed(self):
+        old = os.sched_getaffinity(0)
+        one = max(old)
+        os.sched_setaffinity(0, {one})
+        self.addCleanup(os.sched_setaffinity, 0, old)
+        server = self.enterContext(support.Server())
+        self.assertEqual(self.pinned(server), [one])
+
+    def test_unpinned(self):
+        server = self.enterContext(support.Server(settings={"server": {"pin": "no",
+                                                                       "workers": 3}}))
+        workers = [cpus for name, cpus in self.threads(server) if "worker" in name]
+        everywhere = next(cpus for name, cpus in self.threads(server) if "worker" not in name)
+        self.assertEqual(workers, [everywhere] * 3)
+
+    def test_connections_beyond_the_limit_wait(self):
+        """They are not refused: they are served once others have gone."""
+        server = self.enterContext(support.Server(settings={"server": {"max_connections": 10}}))
+        server.write("f")
+        with contextlib.ExitStack() as stack:
+            first = [stack.enter_context(server.connect()) for _ in range(10)]
+            for wire in first:
+                self.assertEqual(wire.ask({"Exists": "f"}), {"Exists": True})
+            late = [self.enterContext(server.connect()) for _ in range(5)]
+            for wire in late:
+                wire.request(1, {"Exists": "f"})
+            late[0].expect_silence(0.2)
+            for wire in first:
+                self.assertEqual(wire.ask({"Exists": "f"}), {"Exists": True})
+        for wire in late:
+            self.assertEqual(wire.reply(), (1, {"Exists": True}))
+
+
+class Stopping(unittest.TestCase):
+    def start(self, **limits):
+        self.server = self.enterContext(support.Server(
+            tcp=True, settings={"limits": {"drain_timeout": "60s", **limits}}))
+        self.content = bytes(range(256)) * (2 * MIB // 256)
+        self.server.write("large", self.content)
+
+    def begin(self):
+        """Connections whose replies have begun, and cannot end before somebody reads."""
+        wires = [self.enterContext(self.server.connect()) for _ in range(IN_FLIGHT)]
+        for wire in wires:
+            wire.request(1, {"Get": "large"})
+        for wire in wires:
+            head = b"\x82\x01\xa1\x67Content\x5a" + (2 * MIB).to_bytes(4, "big")
+            self.assertEqual(wire.read(len(head)), head)
+        return wires
+
+    def refused(self):
+        """Whether new connections are refused, on all listeners."""
+        for address in (self.server.address, self.server.tcp_address):
+            try:
+                support.Wire(address).close()
+                return False
+            except (ConnectionRefusedError, FileNotFoundError):
+                continue
+        return True
+
+    def check_drain(self, number):
+        self.start()
+        wires = self.begin()
+        self.server.program.signal(number)
+        support.wait_until(self.refused, "new connections are refused")
+        for wire in wires:
+            self.assertTrue(wire.read(2 * MIB) == self.content)
+            wire.expect_end()
+            wire.close()
+        self.assertEqual(self.server.program.wait(), 0)
+
+    def test_sigterm_with_requests_in_flight(self):
+        self.check_drain(signal.SIGTERM)
+
+    def test_sigint_with_requests_in_flight(self):
+        self.check_drain(signal.SIGINT)
+
+    def test_requests_that_were_sent_before_are_answered(self):
+        self.start()
+        wires = self.begin()
+        for wire in wires:
+            wire.request(2, {"Size": "large"})
+            wire.request(3, {"Exists": "large"})
+        # A reply on another connection of each listener shows that the workers have come by since.
+        for wire in wires:
+            self.assertTrue(wire.read(2 * MIB) == self.content)
+            self.assertEqual(dict([wire.reply(), wire.reply()]),
+                             {2: {"Size": 2 * MIB}, 3: {"Exists": True}})
+
+    def test_idle_connections_are_closed(self):
+        self.start()
+        wires = [self.enterContext(self.server.connect()) for _ in range(20)]
+        wires += [self.enterContext(self.server.connect(tcp=True)) for _ in range(20)]
+        for wire in wires:
+            wire.ask({"Exists": "large"})
+        self.server.program.signal(signal.SIGTERM)
+        for wire in wires:
+            wire.expect_end()
+            wire.close()
+        self.assertEqual(self.server.program.wait(), 0)
+
+    def test_second_sigterm_ends_it_at_once(self):
+        """Long before the drain timeout; no reply is made to look whole."""
+        self.start(drain_timeout="1h", send_timeout="1h")
+        wires = self.begin()
+        self.server.program.signal(signal.SIGTERM)
+        support.wait_until(self.refused, "new connections are refused")
+        self.assertIsNone(self.server.program.process.poll())
+        self.server.program.signal(signal.SIGTERM)
+        self.assertEqual(self.server.program.wait(), 0)
+        for wire in wires:
+            with contextlib.suppress(ConnectionResetError):
+                self.assertLess(len(wire.read(2 * MIB)), 2 * MIB)
+
+    def test_drain_timeout_cuts_what_is_left(self):
+        self.start(drain_timeout="300ms")
+        self.begin()
+        self.server.program.signal(signal.SIGTERM)
+        self.assertEqual(self.server.program.wait(), 0)
+
+    def test_the_unix_socket_is_removed(self):
+        self.start()
+        path = pathlib.Path(self.server.address.removeprefix("unix:"))
+        self.assertTrue(path.is_socket())
+        self.server.stop()
+        self.assertFalse(path.exists())
+
+
+class Starting(unittest.TestCase):
+    def setUp(self):
+        self.directory = support.scratch(self)
+        self.root = self.directory / "root"
+        self.root.mkdir()
+        self.socket = self.directory / "socket"
+
+    def run_program(self, *arguments):
+        """Runs valved with options that make it end by itself."""
+        return subprocess.run([*support.WRAPPER, support.VALVED, *map(str, arguments)],
+                              stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                              timeout=support.DEADLINE, check=False)
+
+    def serve(self, *arguments):
+        return self.run_program("--root", self.root, "--listen", f"unix:{self.socket}", *arguments)
+
+    def started(self, *arguments):
+        """A valved that must come up on the socket; it is ended with the test."""
+        program = support.Program("--root", self.root, "--listen", f"unix:{self.socket}",
+                                  *arguments)
+        self.addCleanup(program.kill)
+        program.wait_for_log(support.READY)
+        return program
+
+    def expect_service(self):
+        with support.Wire(f"unix:{self.socket}") as wire:
+            self.assertEqual(wire.ask("ListAll"), {"List": []})
+
+    def test_a_stale_socket_is_replaced(self):
+        with socket.socket(socket.AF_UNIX) as stale:
+            stale.bind(str(self.socket))
+            stale.listen()
+        program = self.started()
+        self.expect_service()
+        program.signal(signal.SIGTERM)
+        self.assertEqual(program.wait(), 0)
+
+    def test_the_socket_of_one_that_was_killed_is_replaced(self):
+        self.started().kill()
+        self.assertTrue(self.socket.is_socket())
+        self.started()
+        self.expect_service()
+
+    def test_a_live_socket_is_not_replaced(self):
+        self.started()
+        second = self.serve()
+        self.assertEqual(second.returncode, 1, second.stderr)
+        self.assertIn(str(self.socket), second.stderr)
+        self.expect_service()
+
+    def test_a_file_is_not_replaced(self):
+        self.socket.write_text("not a socket")
+        result = self.serve()
+        self.assertEqual(result.returncode, 1, result.stderr)
+        self.assertEqual(self.socket.read_text(), "not a socket")
+
+    def test_a_port_in_use(self):
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            address = f"127.0.0.1:{taken.getsockname()[1]}"
+            result = self.run_program("--root", self.root, "--listen", address)
+        self.assertEqual(result.returncode, 1, result.stderr)
+        self.assertIn(address, result.stderr)
+
+    def test_allow(self):
+        self.started("--allow", "size,exists")
+        (self.root / "f").write_bytes(b"123")
+        with support.Wire(f"unix:{self.socket}") as wire:
+            self.assertEqual(wire.ask({"Size": "f"}), {"Size": 3})
+            self.assertEqual(wire.ask({"Exists": "f"}), {"Exists": True})
+            for request in ("ListAll", {"Get": "f"}, {"Del": "f"}, {"Get": ""}):
+                self.assertEqual(support.error_code(wire.ask(request)), "denied")
+
+    def test_mode_of_the_socket(self):
+        ini = self.directory / "valve.ini"
+        for mode in ("0600", "0660", "0666"):
+            ini.write_text(f"[files]\nroot = {self.root}\n"
+                           f"[listen local]\naddress = unix:{self.socket}\nmode = {mode}\n")
+            program = support.Program("-c", ini)
+            self.addCleanup(program.kill)
+            program.wait_for_log(support.READY)
+            self.assertEqual(self.socket.stat().st_mode & 0o7777, int(mode, 8))
+            program.signal(signal.SIGTERM)
+            self.assertEqual(program.wait(), 0)
+
+    def test_abstract_socket(self):
+        address = f"unix:@valve-test-{os.getpid()}"
+        program = support.Program("--root", self.root, "--listen", address)
+        self.addCleanup(program.kill)
+        program.wait_for_log(support.READY)
+        with support.Wire(address) as wire:
+            self.assertEqual(wire.ask("ListAll"), {"List": []})
+
+    def test_usage_errors(self):
+        for arguments in (["--nonsense"], ["-x"], ["operand"], ["--listen"], ["--root"],
+                          ["--listen", "nonsense"], ["--listen", "localhost:1"],
+                          ["--allow", "everything", "--listen", "127.0.0.1:0"]):
+            result = self.run_program(*arguments)
+            self.assertEqual(result.returncode, 64, arguments)
+            self.assertNotEqual(result.stderr, "", arguments)
+            self.assertEqual(result.stdout, "", arguments)
+
+    def test_version_and_help(self):
+        version = self.run_program("-V")
+        self.assertEqual((version.returncode, version.stderr), (0, ""))
+        self.assertRegex(version.stdout, r"^valved (\S+ )?\d+\.\d+\.\d+\S*\n")
+        usage = self.run_program("-h")
+        self.assertEqual((usage.returncode, usage.stderr), (0, ""))
+        for option in ("-c", "--root", "--listen", "--allow", "--check-config", "--dump-config"):
+            self.assertIn(option, usage.stdout)
+
+
+if __name__ == "__main__":
+    unittest.main()

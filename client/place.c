@@ -28,9 +28,10 @@ enum place_kind place_kind(const struct options *options)
         return PLACE_STDOUT;
     if (size > 0 && output[size - 1] == '/')
         return PLACE_DIRECTORY;
-    if (stat(output, &status) == 0 && S_ISDIR(status.st_mode))
-        return PLACE_DIRECTORY;
-    return PLACE_FILE;
+    if (stat(output, &status) == 0)
+        return S_ISDIR(status.st_mode) ? PLACE_DIRECTORY : PLACE_FILE;
+    /* What does not exist can still become either; a list of names does not go into one file. */
+    return options->files_from != NULL ? PLACE_DIRECTORY : PLACE_FILE;
 }
 
 /* ---- Opening and closing --------------------------------------------------------------------- */

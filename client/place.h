@@ -16,7 +16,8 @@ enum place_kind {
     PLACE_CURRENT,   /* no -o: the last component of the name, in the current directory */
     PLACE_STDOUT,    /* -o - */
     PLACE_FILE,      /* -o FILE */
-    PLACE_DIRECTORY, /* -o DIR: a directory, or a path that ends in a slash */
+    PLACE_DIRECTORY, /* -o DIR: a directory, or a path that ends in a slash; with --files-from also
+                        one that does not exist */
 };
 
 struct place {

@@ -45,7 +45,12 @@ struct valved {
 
 static bool read_command_line(struct valved *valved, int argc, char **argv)
 {
-    return options_parse(argc, argv, &valved->options, &valved->status) == 0;
+    int status = EXIT_FAILURE;
+    int r = options_parse(argc, argv, &valved->options, &status);
+
+    if (r < 0)
+        valved->status = status;
+    return r == 0;
 }
 
 /* What `auto` means here; the server finds out for itself what is not asked of it. */

@@ -16,7 +16,7 @@
 #include "files.h"
 #include "rpc/utf8.h"
 
-/* ---- What the handlers have in common ------------------------------------------------------- */
+/* ---- What the handlers have in common ----------------------------------------------- */
 
 /* What a request is about, and who asks. */
 struct subject {
@@ -97,7 +97,7 @@ static int open_file(const struct subject *subject, struct store_file *ret_file)
     return jobs_open(subject->service, subject->call, subject->path, ret_file);
 }
 
-/* ---- Size, Exists, Del ---------------------------------------------------------------------- */
+/* ---- Size, Exists, Del -------------------------------------------------------------- */
 
 static struct files_size_answer size(void *context, struct files_size_reply reply,
                                      const struct files_path *path)
@@ -140,7 +140,7 @@ static struct files_del_answer del(void *context, struct files_del_reply reply,
     return files_del_reply_ok(reply);
 }
 
-/* ---- Get -------------------------------------------------------------------------------------- */
+/* ---- Get ------------------------------------------------------------------------------ */
 
 static int read_by_pool(const struct subject *subject, struct files_get_reply reply,
                         struct store_file *file, size_t *ret_size)
@@ -213,7 +213,7 @@ static struct files_get_answer get(void *context, struct files_get_reply reply,
     return answer;
 }
 
-/* ---- ListAll ---------------------------------------------------------------------------------- */
+/* ---- ListAll -------------------------------------------------------------------------- */
 
 static struct files_file as_message(const struct walk_file *file)
 {
@@ -277,7 +277,7 @@ static struct files_list_all_answer list_all(void *context, struct files_list_al
     return files_list_all_reply_error(reply, explain(&subject, r));
 }
 
-/* ---- The service ------------------------------------------------------------------------------ */
+/* ---- The service ---------------------------------------------------------------------- */
 
 static const struct files_handlers handlers = FILES_HANDLERS(list_all, size, get, exists, del);
 

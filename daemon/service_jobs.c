@@ -60,7 +60,7 @@ static void cleanup_task(struct task **task)
 }
 
 static struct task *task_new(const struct service *service, const char *path,
-                             enum valve_job_class class, int (*call)(struct task *task))
+                             enum valve_job_kind kind, int (*call)(struct task *task))
 {
     size_t size = strlen(path) + 1;
     struct task *task = calloc(1, sizeof *task + size);
@@ -69,7 +69,7 @@ static struct task *task_new(const struct service *service, const char *path,
         return NULL;
     task->job.work = task_work;
     task->job.release = task_release;
-    task->job.class = class;
+    task->job.kind = kind;
     task->call = call;
     task->store = service->store;
     task->file = STORE_FILE_CLOSED;

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/magic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/vfs.h>
@@ -22,10 +23,10 @@
 /* Tries in a row against renames that race; between rounds of them the service pauses. */
 #define RACES_MAX 64
 
-/* O_NONBLOCK: a FIFO must not hold us up before it is found to be one. */
-#define READ_FLAGS (O_RDONLY | O_NONBLOCK | O_NOCTTY)
+/* O_NONBLOCK: not to wait for the holder of a lease on the file. */
+#define READ_FLAGS (O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)
 
-/* ---- Making and freeing ------------------------------------------------------------------- */
+/* ---- Making and freeing ----------------------------------------------------------- */
 
 /*
  * Whether a cached name of this file system is the truth and answers without waiting. Others may
@@ -105,9 +106,12 @@ int store_new(const struct store_options *options, struct store **ret_store)
     store->symlinks = options->symlinks;
     store->one_filesystem = options->one_filesystem;
     store->by_hand = options->by_hand;
+    store->descriptors = -1;
     store->root = open(options->root, O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (store->root < 0)
         return -errno;
+    if (!store->by_hand)
+        store->descriptors = open("/proc/self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC);
     r = copy_patterns(options->hide, &store->hide);
     if (r == 0)
         r = probe_kernel(store);
@@ -123,6 +127,7 @@ void store_free(struct store *store)
     if (!store)
         return;
     cleanup_descriptor(&store->root);
+    cleanup_descriptor(&store->descriptors);
     for (char **pattern = store->hide; pattern && *pattern; pattern++)
         free(*pattern);
     free(store->hide);
@@ -134,7 +139,7 @@ bool store_follows_links(const struct store *store)
     return store->symlinks;
 }
 
-/* ---- Looking up ----------------------------------------------------------------------------- */
+/* ---- Looking up --------------------------------------------------------------------- */
 
 static int64_t clamped_time(int64_t seconds, int64_t nanoseconds)
 {
@@ -146,12 +151,55 @@ static int64_t clamped_time(int64_t seconds, int64_t nanoseconds)
     return time;
 }
 
-static int lookup_once(const struct store *store, const char *path, int flags, unsigned how,
+/* Opens by its name what was found at it, and nothing else. */
+static int open_again(const struct store *store, const char *path, unsigned how,
+                      const struct stat *found, int *ret_descriptor)
+{
+    cleanup(cleanup_descriptor) int descriptor = -1;
+    struct stat status;
+    int r = store_resolve(store, path, READ_FLAGS, how, &descriptor);
+
+    if (r < 0)
+        return r;
+    if (fstat(descriptor, &status) < 0)
+        return -errno;
+    if (status.st_dev != found->st_dev || status.st_ino != found->st_ino)
+        return -EAGAIN;
+    *ret_descriptor = steal_descriptor(&descriptor);
+    return 0;
+}
+
+/*
+ * Turns a descriptor that was only looked up into one that can be read. By way of /proc it is the
+ * very same file; its name is not asked again.
+ */
+static int open_found(const struct store *store, const char *path, unsigned how,
+                      const struct stat *found, int *descriptor)
+{
+    char name[16];
+    int r = 0, opened = -1;
+
+    if (store->descriptors < 0) {
+        r = open_again(store, path, how, found, &opened);
+    } else {
+        snprintf(name, sizeof name, "%d", *descriptor);
+        opened = openat(store->descriptors, name, READ_FLAGS);
+        r = opened < 0 ? -errno : 0;
+    }
+    if (r < 0)
+        return r;
+    cleanup_descriptor(descriptor);
+    *descriptor = opened;
+    return 0;
+}
+
+/* Looks a file up, and opens it if it is to be read: what is no regular file is never opened. */
+static int lookup_once(const struct store *store, const char *path, bool readable, unsigned how,
                        struct store_file *ret_file)
 {
     cleanup(cleanup_descriptor) int descriptor = -1;
     struct stat status;
-    int r = store_resolve(store, path, flags, how, &descriptor);
+    int r = store_resolve(store, path, O_PATH, how, &descriptor);
 
     if (r < 0)
         return r;
@@ -159,6 +207,10 @@ static int lookup_once(const struct store *store, const char *path, int flags, u
         return -errno;
     if (!S_ISREG(status.st_mode))
         return -ENOENT;
+    if (readable)
+        r = open_found(store, path, how, &status, &descriptor);
+    if (r < 0)
+        return r;
     ret_file->info.size = (uint64_t)status.st_size;
     ret_file->info.mtime = clamped_time(status.st_mtim.tv_sec, status.st_mtim.tv_nsec);
     ret_file->descriptor = steal_descriptor(&descriptor);
@@ -177,7 +229,7 @@ static bool worth_another_try(struct retries *retries, int error)
 }
 
 /* Raw errors, but for what is hidden. */
-static int lookup(const struct store *store, const char *path, int flags,
+static int lookup(const struct store *store, const char *path, bool readable,
                   struct store_file *ret_file)
 {
     struct retries retries = {0};
@@ -186,13 +238,13 @@ static int lookup(const struct store *store, const char *path, int flags,
     if (store_hides_path(store, path))
         return -ENOENT;
     do
-        r = lookup_once(store, path, flags, 0, ret_file);
+        r = lookup_once(store, path, readable, 0, ret_file);
     while (worth_another_try(&retries, r));
     return r;
 }
 
 /* Passes on what is certain; the rest is for the pool to find out. */
-static int try_lookup(const struct store *store, const char *path, int flags,
+static int try_lookup(const struct store *store, const char *path, bool readable,
                       struct store_file *ret_file)
 {
     int r;
@@ -201,7 +253,7 @@ static int try_lookup(const struct store *store, const char *path, int flags,
         return -ENOENT;
     if (!store->can_try)
         return -EAGAIN;
-    r = lookup_once(store, path, flags, STORE_RESOLVE_TRY, ret_file);
+    r = lookup_once(store, path, readable, STORE_RESOLVE_TRY, ret_file);
     if (r == -ENOENT || r == -ENOTDIR || r == -ELOOP)
         return -ENOENT;
     return r < 0 ? -EAGAIN : 0;
@@ -210,7 +262,7 @@ static int try_lookup(const struct store *store, const char *path, int flags,
 int store_stat(const struct store *store, const char *path, struct store_info *ret_info)
 {
     struct store_file file = STORE_FILE_CLOSED;
-    int r = lookup(store, path, O_PATH, &file);
+    int r = lookup(store, path, false, &file);
 
     if (r < 0)
         return store_verdict(r);
@@ -222,7 +274,7 @@ int store_stat(const struct store *store, const char *path, struct store_info *r
 int store_try_stat(const struct store *store, const char *path, struct store_info *ret_info)
 {
     struct store_file file = STORE_FILE_CLOSED;
-    int r = try_lookup(store, path, O_PATH, &file);
+    int r = try_lookup(store, path, false, &file);
 
     if (r < 0)
         return r;
@@ -233,21 +285,15 @@ int store_try_stat(const struct store *store, const char *path, struct store_inf
 
 int store_open(const struct store *store, const char *path, struct store_file *ret_file)
 {
-    struct store_info info;
-    int r = lookup(store, path, READ_FLAGS, ret_file);
-
-    /* Why it does not open is of interest only if it is a file that is served. */
-    if (r < 0 && !store_is_shortage(r) && store_stat(store, path, &info) == -ENOENT)
-        return -ENOENT;
-    return store_verdict(r);
+    return store_verdict(lookup(store, path, true, ret_file));
 }
 
 int store_try_open(const struct store *store, const char *path, struct store_file *ret_file)
 {
-    return try_lookup(store, path, READ_FLAGS, ret_file);
+    return try_lookup(store, path, true, ret_file);
 }
 
-/* ---- Removing ------------------------------------------------------------------------------- */
+/* ---- Removing ----------------------------------------------------------------------- */
 
 /* Whether what stands at a name in this directory may be removed: 0, or why not. */
 static int check_removable(const struct store *store, int directory, const char *name,
@@ -296,7 +342,7 @@ int store_remove(const struct store *store, const char *path)
     return store_verdict(r);
 }
 
-/* ---- For the walk --------------------------------------------------------------------------- */
+/* ---- For the walk ------------------------------------------------------------------- */
 
 static int open_directory_once(const struct store *store, const char *path, int *ret_descriptor,
                                struct store_identity *ret_identity)

@@ -33,7 +33,7 @@ struct store_options {
         *hide;           /* shell patterns, each matched against each component; NULL ends them */
     bool symlinks;       /* follow links that stay beneath the root */
     bool one_filesystem; /* what is mounted beneath the root does not exist */
-    bool by_hand;        /* resolve as on a kernel without openat2, for tests */
+    bool by_hand;        /* do without openat2 and /proc, for tests */
 };
 
 /* What is told of a file. */
@@ -51,7 +51,7 @@ struct store_file {
 
 /*
  * Opens the root and finds out what this kernel can do. The options may go afterwards. -ENOMEM, or
- * why the root cannot be opened. May wait.
+ * why the root cannot be opened. May wait. A store is of use in this process, not in its children.
  */
 int store_new(const struct store_options *options, struct store **ret_store);
 
@@ -101,7 +101,7 @@ int store_try_read(const struct store_file *file, uint8_t *buffer, size_t capaci
  */
 int store_remove(const struct store *store, const char *path);
 
-/* ---- For the walk ----------------------------------------------------------------------- */
+/* ---- For the walk --------------------------------------------------------------- */
 
 /* Which directory it is, whatever its name. */
 struct store_identity {
@@ -134,7 +134,7 @@ bool store_follows_links(const struct store *store);
 /* Whether the configuration hides this component. */
 bool store_hides(const struct store *store, const char *component);
 
-/* ---- Errors ----------------------------------------------------------------------------- */
+/* ---- Errors --------------------------------------------------------------------- */
 
 /* Whether the error is want of a resource, which trying again a little later may cure. */
 bool store_is_shortage(int error);

@@ -11,7 +11,8 @@
 
 /* Constant once store_new() has returned. */
 struct store {
-    int root; /* O_PATH */
+    int root;        /* O_PATH */
+    int descriptors; /* /proc/self/fd, or -1 if there is none */
     bool symlinks;
     bool one_filesystem;
     bool by_hand;          /* there is no openat2 */

@@ -65,7 +65,7 @@ struct walk {
     _Alignas(struct record) char batch[BATCH_SIZE];
 };
 
-/* ---- Making and freeing ------------------------------------------------------------------- */
+/* ---- Making and freeing ----------------------------------------------------------- */
 
 int walk_new(const struct store *store, struct walk **ret_walk)
 {
@@ -123,7 +123,7 @@ static int grow(void **data, size_t *room, size_t used, size_t more, size_t size
     return 0;
 }
 
-/* ---- Paths ------------------------------------------------------------------------------------ */
+/* ---- Paths ---------------------------------------------------------------------------- */
 
 /* Appends a name to the path; false if that is longer than a path can be. */
 static bool path_push(struct walk *walk, const char *name)
@@ -150,7 +150,7 @@ static bool is_left_out(int error)
     return error == -ENOENT || error == -EACCES || error == -EPERM || error == -ENAMETOOLONG;
 }
 
-/* ---- Levels ----------------------------------------------------------------------------------- */
+/* ---- Levels --------------------------------------------------------------------------- */
 
 /* Closes the open level that is nearest to the root, to be read on later. */
 static void close_shallowest(struct walk *walk)
@@ -213,7 +213,7 @@ static int reopen(struct walk *walk)
     return 0;
 }
 
-/* ---- Entries ---------------------------------------------------------------------------------- */
+/* ---- Entries -------------------------------------------------------------------------- */
 
 static int read_entries(struct walk *walk)
 {
@@ -341,7 +341,7 @@ static int next_entry(struct walk *walk)
     return r;
 }
 
-/* ---- Batches ---------------------------------------------------------------------------------- */
+/* ---- Batches -------------------------------------------------------------------------- */
 
 /* The root itself must be readable: an empty list would not be true. */
 static int start(struct walk *walk)

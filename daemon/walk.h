@@ -43,7 +43,7 @@ void walk_free(struct walk *walk);
  */
 int walk_next_batch(struct walk *walk);
 
-/* The next file of the batch; false when there is no more. The path is valid until the next batch. */
+/* The next file of the batch; false when there is none. The path is valid until the next batch. */
 bool walk_take(struct walk *walk, struct walk_file *ret_file);
 
 /* Whether there is no batch after this one. */

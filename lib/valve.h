@@ -257,7 +257,7 @@ struct valve_arena *valve_call_arena(struct valve_call *call);
  * A piece of work for the I/O pool: one call, or a few, that may block. It owns all it needs and
  * points into no call, because it may outlive the call that ordered it. Embed it as first member.
  */
-enum valve_job_class {
+enum valve_job_kind {
     VALVE_JOB_METADATA, /* opens, stats, removes; some threads are kept for these */
     VALVE_JOB_DATA,     /* reads, directory walks */
 };
@@ -268,7 +268,7 @@ struct valve_message { /* the library's: what one thread sends to another */
 struct valve_job {
     void (*work)(struct valve_job *job);    /* runs on a thread of the pool; may block */
     void (*release)(struct valve_job *job); /* frees it, and what it holds; may block */
-    enum valve_job_class class;
+    enum valve_job_kind kind;
     struct valve_message done; /* from here on the library's */
     struct valve_job *next;
     struct valve_worker *home;

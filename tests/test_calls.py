@@ -333,8 +333,9 @@ class Ending(Shared):
         before = self.server.descriptors()
         for count in range(20):
             with self.server.connect() as wire:
-                for id in range(count * 10):
-                    wire.request(id + 1, {"Get": "large"} if id % 2 else "ListAll")
+                wire.send(b"".join(
+                    cbor2.dumps([id + 1, {"Get": "large"} if id % 2 else "ListAll"])
+                    for id in range(count * 10)))
                 if count % 2:
                     wire.read(10)
         self.server.expect_descriptors(before)

@@ -14,6 +14,7 @@ import support
 from support import MIB
 
 IN_FLIGHT = 100
+WORKER = "valve-w-"  # what the names of the workers' threads begin with
 
 
 class Resources(unittest.TestCase):
@@ -31,7 +32,7 @@ class Resources(unittest.TestCase):
     def pinned(self, server):
         """The CPUs that some thread has for its own place of work."""
         return sorted(int(cpus) for name, cpus in self.threads(server) if cpus.isdigit()
-                      and "worker" in name)
+                      and name.startswith(WORKER))
 
     @unittest.skipIf(support.WRAPPER, "a wrapper has limits of its own")
     def test_descriptor_limit_is_raised_to_the_hard_one(self):
@@ -64,8 +65,8 @@ class Resources(unittest.TestCase):
     def test_unpinned(self):
         server = self.enterContext(support.Server(settings={"server": {"pin": "no",
                                                                        "workers": 3}}))
-        workers = [cpus for name, cpus in self.threads(server) if "worker" in name]
-        everywhere = next(cpus for name, cpus in self.threads(server) if "worker" not in name)
+        workers = [cpus for name, cpus in self.threads(server) if name.startswith(WORKER)]
+        everywhere = next(cpus for name, cpus in self.threads(server) if not name.startswith(WORKER))
         self.assertEqual(workers, [everywhere] * 3)
 
     def test_connections_beyond_the_limit_wait(self):

@@ -44,7 +44,9 @@ def files_below(directory):
 
 class Case(unittest.TestCase):
     def setUp(self):
-        self.here = support.scratch(self)
+        self.above = support.scratch(self)
+        self.here = self.above / "here"
+        self.here.mkdir()
 
     def valvectl(self, address, *arguments, status=DONE, stdin=b"", environment=None, stdout=None):
         """Runs it in a directory of its own; returns what it printed."""
@@ -436,12 +438,12 @@ class Misbehaving(Case):
     def test_names_are_not_trusted(self, name):
         """Whatever one asks for, what is written stays below the directory."""
         address = self.serve(lambda id, request: cbor2.dumps([id, {"Content": b"evil"}]))
-        before = files_below(self.here.parent)
+        before = files_below(self.above)
         result = subprocess.run([*support.WRAPPER, support.VALVECTL, "-H", address, "get", "-o",
                                  "there", name], cwd=self.here, capture_output=True,
                                 timeout=support.DEADLINE, check=False)
         self.assertNotEqual(result.returncode, DONE)
-        self.assertEqual(files_below(self.here.parent), before)
+        self.assertEqual(files_below(self.above), before)
         self.assertFalse(pathlib.Path("/escaped").exists())
 
     def test_a_link_below_the_directory_is_not_followed_out_of_it(self):

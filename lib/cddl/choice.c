@@ -64,6 +64,7 @@ struct collection {
     struct cddl_resolver *resolver;
     struct variant *first, **place;
     unsigned count;
+    bool incomplete; /* something could not be collected, for a reason that was noted */
     unsigned visits; /* bounds what names that lead to names can make of a short schema */
 };
 
@@ -105,8 +106,10 @@ static void collect_rule(struct collection *collection, const struct cddl_node *
     struct cddl_syntax *syntax = collection->resolver->syntax;
     struct cddl_rule *rule = cddl_find_rule(syntax, name->text);
 
-    if (rule == NULL)
+    if (rule == NULL) {
+        collection->incomplete = true;
         return;
+    }
     if (rule->collecting) {
         cddl_problem(syntax->source, name->span,
                      "%s leads back to itself with no array or map between", rule->name);
@@ -132,6 +135,8 @@ static void collect(struct collection *collection, struct cddl_node *node, const
         collect_rule(collection, node);
     else if (node->kind == CDDL_NODE_TEXT || cddl_only_pair(node) != NULL)
         collect_variant(collection, node, tag);
+    else
+        collection->incomplete = true;
 }
 
 static void fill_variant(struct cddl_resolver *resolver, const struct variant *variant,
@@ -161,6 +166,7 @@ struct cddl_type *cddl_resolve_sum(struct cddl_resolver *resolver, struct cddl_n
     if (rule != NULL)
         rule->collecting = true;
     collect(&collection, node, tag);
+    sum->incomplete = collection.incomplete;
     if (rule != NULL)
         rule->collecting = false;
     if (rule != NULL || node->kind != CDDL_NODE_NAME) {

@@ -63,6 +63,7 @@ struct cddl_type {
     struct cddl_type *next; /* in the order of discovery */
     struct cddl_type *then; /* in the order of definition in C */
     unsigned mark;          /* of the walk that is under way */
+    bool incomplete;        /* a sum that names what is not defined */
     bool message;           /* the request or a reply: its struct is written apart */
     bool circular;          /* a list whose elements lead back to it */
     bool declared, defined; /* in the header that is being written */
@@ -153,7 +154,7 @@ struct cddl_node *cddl_follow(const struct cddl_resolver *resolver, struct cddl_
 /* {"Variant" => T}: the pair; else NULL. */
 struct cddl_entry *cddl_only_pair(const struct cddl_node *node);
 
-/* What can only be judged when all types are there: alternatives that look alike, endless values. */
+/* What needs all types to be judged: alternatives that look alike, values that never end. */
 void cddl_check_types(struct cddl_schema *schema);
 
 /* Boxes and the order of definitions. The schema is sound. */

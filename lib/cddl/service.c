@@ -76,7 +76,7 @@ static void resolve_reply(struct cddl_resolver *resolver, struct cddl_node *node
     method->reply->name = "reply";
     method->reply->message = true;
     method->reply->tag = cddl_pool_print(source->pool, "%s_reply", method->tag);
-    if (!admits_error(method->reply))
+    if (!method->reply->incomplete && !admits_error(method->reply))
         cddl_problem(source, node->span,
                      "this reply must admit {\"Error\" => tstr}, with which the server itself "
                      "answers what it cannot pass on");

@@ -10,7 +10,7 @@
 
 #include <string.h>
 
-/* What a level of nesting is; all but the first are ended by a break. */
+/* What a level of nesting is; all kinds but the first are ended by a break. */
 enum level_kind {
     LEVEL_COUNTED,      /* an array or map that said how many items come; outermost, the item */
     LEVEL_OPEN_ARRAY,   /* of indefinite length, like those that follow */

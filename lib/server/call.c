@@ -12,6 +12,7 @@
 #include "rpc/encoder.h"
 #include "server/connection.h"
 #include "server/output.h"
+#include "server/reply.h"
 #include "server/server.h"
 #include "server/worker.h"
 
@@ -96,8 +97,7 @@ static void call_end(struct valve_call *call)
 
     if (call->building != NULL)
         valve_buffer_free(&worker->buffers, call->building);
-    if (call->reserved > 0)
-        connection->output->reserved -= call->reserved;
+    valve_reply_unreserve(call);
     if (call->has_turn)
         valve_output_end_turn(worker, connection);
     if (call->next != NULL)

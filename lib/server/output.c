@@ -33,19 +33,12 @@ struct valve_output *valve_output_of(struct valve_worker *worker,
     return output;
 }
 
-static bool in_use(const struct valve_output *output)
-{
-    return output->queue.size > 0 || output->held.size > 0 || output->reserved > 0 ||
-           output->turn != NULL || !valve_wait_queue_empty(&output->turn_wanted) ||
-           !valve_wait_queue_empty(&output->room_wanted) ||
-           !valve_wait_queue_empty(&output->progress);
-}
-
 void valve_output_release(struct valve_worker *worker, struct valve_connection *connection)
 {
     struct valve_output *output = connection->output;
 
-    if (output == NULL || in_use(output))
+    /* Calls wait in its queues and hold its turn: it stays as long as there is one. */
+    if (output == NULL || connection->in_flight > 0 || output->queue.size + output->held.size > 0)
         return;
     connection->output = NULL;
     output->next_spare = worker->spare_outputs;

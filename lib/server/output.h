@@ -38,7 +38,7 @@ struct valve_output {
 struct valve_output *valve_output_of(struct valve_worker *worker,
                                      struct valve_connection *connection);
 
-/* Gives the output back if nothing is in it and nobody waits for it. */
+/* Gives the output back if nothing is in it and no call is in flight that could refer to it. */
 void valve_output_release(struct valve_worker *worker, struct valve_connection *connection);
 
 /* Drops all bytes; those who wait are woken by their cancellation. */

@@ -220,9 +220,9 @@ bool valve_pool_free(struct valve_pool *pool, uint64_t deadline)
 static void enqueue(struct valve_pool *pool, struct valve_job *job)
 {
     pthread_mutex_lock(&pool->lock);
-    queue_add(&pool->queues[job->class], job);
+    queue_add(&pool->queues[job->kind], job);
     /* The threads kept for metadata come first: the others may be needed for data next. */
-    if (job->class == VALVE_JOB_METADATA && pool->metadata_idle > 0)
+    if (job->kind == VALVE_JOB_METADATA && pool->metadata_idle > 0)
         pthread_cond_signal(&pool->metadata_ready);
     else if (pool->any_idle > 0)
         pthread_cond_signal(&pool->any_ready);

@@ -40,14 +40,19 @@ struct valve_answer valve_reply_broken(struct valve_call *call, const char *why)
     return valve_reply_answered(call);
 }
 
+void valve_reply_unreserve(struct valve_call *call)
+{
+    /* What reserved nothing does not keep the output in place either. */
+    if (call->reserved > 0)
+        call->connection->output->reserved -= call->reserved;
+    call->reserved = 0;
+}
+
 static void drop_building(struct valve_call *call)
 {
     valve_buffer_free(&call->worker->buffers, call->building);
     call->building = NULL;
-    if (call->reserved > 0) {
-        call->connection->output->reserved -= call->reserved;
-        call->reserved = 0;
-    }
+    valve_reply_unreserve(call);
 }
 
 /* What was to be answered when it was too late, for the log. */
@@ -299,9 +304,12 @@ struct valve_answer valve_reply_bytes_done(struct valve_call *call, const struct
         drop_building(call);
         return valve_reply_broken(call, "the variant's name is too long for bytes in place");
     }
+    if (valve_output_of(call->worker, call->connection) == NULL) {
+        drop_building(call);
+        return valve_reply_broken(call, "no memory for a reply");
+    }
     call->building = NULL;
-    call->connection->output->reserved -= call->reserved;
-    call->reserved = 0;
+    valve_reply_unreserve(call);
     valve_output_queue(call->worker, call->connection, buffer);
     return valve_reply_answered(call);
 }

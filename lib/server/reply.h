@@ -17,6 +17,9 @@ struct valve_answer valve_reply_broken(struct valve_call *call, const char *why)
 /* Whether nobody will see the reply: the client is gone. */
 bool valve_reply_pointless(const struct valve_call *call);
 
+/* Gives back the room in the output that was promised to the call. */
+void valve_reply_unreserve(struct valve_call *call);
+
 /* Queues a piece of the reply whose turn it is; from the first one on it has begun. */
 void valve_reply_begin(struct valve_call *call, struct valve_buffer *piece);
 

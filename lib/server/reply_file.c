@@ -53,7 +53,7 @@ static int bring_in(struct valve_call *call, int descriptor, off_t offset, size_
     if (self == NULL)
         return -ENOMEM;
     *self = (struct bring_in_job){
-        .job = {.work = bring_in_work, .release = bring_in_release, .class = VALVE_JOB_DATA},
+        .job = {.work = bring_in_work, .release = bring_in_release, .kind = VALVE_JOB_DATA},
         .descriptor = fcntl(descriptor, F_DUPFD_CLOEXEC, 0),
         .offset = offset,
         .size = size,

@@ -377,7 +377,8 @@ static void run_until_stopped(struct valve_worker *worker)
         bool more = worker->deferred.count > 0 || !valve_wait_queue_empty(&worker->next_turn);
 
         set_alarm(worker);
-        event_base_loop(worker->base, more ? EVLOOP_NONBLOCK : EVLOOP_ONCE);
+        /* ONCE in both cases: without it libevent goes on as long as anything is ready. */
+        event_base_loop(worker->base, more ? EVLOOP_ONCE | EVLOOP_NONBLOCK : EVLOOP_ONCE);
         turn(worker);
     }
 }

@@ -122,6 +122,12 @@ static bool open_store(struct valved *valved)
     return r == 0;
 }
 
+static void on_stopping(void *context)
+{
+    (void)context;
+    notify_stopping();
+}
+
 static struct valve_server_options server_options(struct valved *valved)
 {
     const struct config *config = &valved->config;
@@ -147,6 +153,7 @@ static struct valve_server_options server_options(struct valved *valved)
     options.drain_timeout = config->drain_timeout * MILLISECOND;
     options.log = log_message;
     options.log_context = &valved->log;
+    options.stopping = on_stopping;
     return options;
 }
 
@@ -251,7 +258,8 @@ static void serve_until_stopped(struct valved *valved)
 
 static void release_all(struct valved *valved)
 {
-    valve_server_free(valved->server);
+    if (!valve_server_free(valved->server))
+        return; /* a job that the kernel holds refers to all this */
     free(valved->accesses);
     store_free(valved->store);
     config_fini(&valved->config);

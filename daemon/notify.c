@@ -14,9 +14,18 @@ void notify_ready(void)
     sd_notify(0, "READY=1\nSTATUS=Serving");
 }
 
+void notify_stopping(void)
+{
+    sd_notify(0, "STOPPING=1\nSTATUS=Answering what was asked, then stopping");
+}
+
 #else
 
 void notify_ready(void)
+{
+}
+
+void notify_stopping(void)
 {
 }
 

@@ -8,4 +8,7 @@
 /* Connections are being accepted. */
 void notify_ready(void);
 
+/* No connection is accepted any more, what was read is being answered. */
+void notify_stopping(void);
+
 #endif

@@ -187,6 +187,7 @@ struct valve_server_options {
     uint64_t drain_timeout;   /* ns from valve_server_stop() until connections are cut */
     void (*log)(void *context, enum valve_priority priority, const char *message); /* any thread */
     void *log_context;
+    void (*stopping)(void *context); /* main thread, when a stop begins; may be NULL */
 };
 
 struct valve_listener_options {
@@ -231,8 +232,12 @@ int valve_server_run(struct valve_server *server);
 /* Begins to stop: no new connections, what was read is answered. From any thread. */
 void valve_server_stop(struct valve_server *server);
 
-/* Frees it all; the server must not be running. NULL is accepted. */
-void valve_server_free(struct valve_server *server);
+/*
+ * Frees it all; the server must not be running. NULL is accepted. Returns false where a job of the
+ * pool is still in the kernel's hands: then nothing that jobs refer to may be freed either, and the
+ * process should exit.
+ */
+bool valve_server_free(struct valve_server *server);
 
 /* What was found out at start, for logs. */
 struct valve_server_facts {

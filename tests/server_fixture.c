@@ -150,7 +150,7 @@ int rig_join(struct rig *rig)
     if (rig->is_running)
         pthread_join(rig->runner, NULL);
     rig->is_running = false;
-    valve_server_free(rig->server);
+    ck_assert(valve_server_free(rig->server));
     rig->server = NULL;
     service_fini(&rig->service);
     return rig->result;

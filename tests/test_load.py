@@ -21,6 +21,7 @@ class Load(unittest.TestCase):
         self.server = self.enterContext(support.Server(tcp=True))
         for number in range(100):
             self.server.write(f"files/{number}", b"c" * number)
+        self.descriptors = self.server.descriptors()
         with self.server.connect() as wire:
             wire.ask({"Exists": "files/1"})
 
@@ -55,7 +56,6 @@ class Load(unittest.TestCase):
             self.assertEqual(support.error_code(reply), expected)
 
     def test_connections_at_once(self):
-        before = self.server.descriptors()
         with contextlib.ExitStack() as stack:
             wires = [stack.enter_context(self.server.connect(tcp=number % 2 == 1))
                      for number in range(CONNECTIONS)]
@@ -63,10 +63,10 @@ class Load(unittest.TestCase):
                 wire.request(id, {"Get": f"files/{id % 100}"})
             for id, wire in enumerate(wires, 1):
                 self.assertEqual(wire.reply(), (id, {"Content": b"c" * (id % 100)}))
-            self.assertGreaterEqual(self.server.descriptors(), before + CONNECTIONS)
+            self.assertGreaterEqual(self.server.descriptors(), self.descriptors + CONNECTIONS)
             for id, wire in enumerate(reversed(wires), 1):
                 self.assertEqual(wire.ask({"Size": f"files/{id % 100}"}), {"Size": id % 100})
-        self.server.expect_descriptors(before)
+        self.server.expect_descriptors(self.descriptors)
 
     def test_one_connection_with_many_requests(self):
         """Written as fast as the server takes them, by a thread, while the answers are read."""
@@ -109,11 +109,10 @@ class Load(unittest.TestCase):
     def check_stalled(self, request):
         self.large = b"L" * 300_000
         self.server.write("large", self.large)
-        before = self.server.descriptors()
         with contextlib.ExitStack() as stack, self.server.memory_bound(STALLED * 192 * KIB):
             self.stall(stack, request)
             self.serve_another()
-        self.server.expect_descriptors(before)
+        self.server.expect_descriptors(self.descriptors)
         self.serve_another()
 
     def test_clients_that_never_read_large_files(self):

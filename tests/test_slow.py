@@ -20,6 +20,7 @@ class SlowStorage(unittest.TestCase):
             settings={"server": {"workers": 1}, "limits": limits},
             environment={"LD_PRELOAD": str(PRELOAD), "VALVE_TEST_SLOW": ".slow",
                          "VALVE_TEST_DELAY": str(DELAY)}))
+        self.descriptors = self.server.descriptors()
         self.server.write("hot", b"hot")
         self.server.write("a.slow", b"slow a")
         self.slow = self.enterContext(self.server.connect())
@@ -106,12 +107,11 @@ class SlowStorage(unittest.TestCase):
 
     def test_a_client_that_goes_away_while_it_waits(self):
         self.start()
-        before = self.server.descriptors()
         for id in range(1, 11):
             self.slow.request(id, {"Get": "a.slow"})
         self.assertEqual(self.hot.ask({"Exists": "hot"}), {"Exists": True})
         self.slow.close()
-        self.server.expect_descriptors(before - 1)
+        self.server.expect_descriptors(self.descriptors + 1)
         self.assertEqual(self.hot.ask({"Get": "hot"}), {"Content": b"hot"})
 
 

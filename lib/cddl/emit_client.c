@@ -136,27 +136,30 @@ static void emit_next(struct cddl_emit *emit, const struct cddl_type *reply)
 
 static void emit_whole(struct cddl_emit *emit)
 {
-    cddl_emit(emit,
-              "\n/*\n"
-              " * The whole call, with nothing else in flight (else -EBUSY). After $M_FAILED the\n"
-              " * connection may still owe the reply: free the client.\n"
-              " */\n"
-              "static inline struct $m_result $m(struct valve_client *client, "
-              "$Vconst struct valve_call_options *options, struct valve_arena *arena, "
-              "uint64_t deadline)\n"
-              "{\n"
-              "    struct $m_pending pending = {0};\n"
-              "    struct valve_pending *first;\n"
-              "    int error = -EBUSY;\n"
-              "\n"
-              "    if (valve_client_in_flight(client) == 0)\n"
-              "        error = $m_start(client, $2options, &pending);\n"
-              "    if (error == 0)\n"
-              "        error = valve_client_next(client, deadline, &first);\n"
-              "    if (error < 0)\n"
-              "        return (struct $m_result){.outcome = $M_FAILED, .failed = error};\n"
-              "    return $m_receive(client, &pending, arena, deadline);\n"
-              "}\n");
+    cddl_emit(
+        emit,
+        "\n/*\n"
+        " * The whole call, with nothing else in flight (else -EBUSY). A call that failed is\n"
+        " * given up: after -ETIMEDOUT the connection is still of use.\n"
+        " */\n"
+        "static inline struct $m_result $m(struct valve_client *client, "
+        "$Vconst struct valve_call_options *options, struct valve_arena *arena, "
+        "uint64_t deadline)\n"
+        "{\n"
+        "    struct $m_result result = {.outcome = $M_FAILED, .failed = -EBUSY};\n"
+        "    struct $m_pending pending = {0};\n"
+        "    struct valve_pending *first;\n"
+        "\n"
+        "    if (valve_client_in_flight(client) == 0)\n"
+        "        result.failed = $m_start(client, $2options, &pending);\n"
+        "    if (result.failed == 0)\n"
+        "        result.failed = valve_client_next(client, deadline, &first);\n"
+        "    if (result.failed == 0)\n"
+        "        result = $m_receive(client, &pending, arena, deadline);\n"
+        "    if (result.outcome == $M_FAILED)\n"
+        "        valve_client_forget(client, &pending.pending);\n"
+        "    return result;\n"
+        "}\n");
 }
 
 void cddl_emit_client(struct cddl_emit *emit)

@@ -62,6 +62,22 @@ static struct valve_job *queue_take(struct job_queue *queue)
     return job;
 }
 
+/*
+ * Wakes an idle thread for what is queued. A signalled thread counts as idle until it runs, so two
+ * signals may reach one thread only: whoever takes a job and leaves others calls this again.
+ */
+static void wake_for_queued(struct valve_pool *pool)
+{
+    bool metadata = pool->queues[VALVE_JOB_METADATA].first != NULL;
+    bool data = pool->queues[VALVE_JOB_DATA].first != NULL;
+
+    /* The threads kept for metadata come first: the others may be needed for data next. */
+    if (metadata && pool->metadata_idle > 0)
+        pthread_cond_signal(&pool->metadata_ready);
+    if ((data || metadata) && pool->any_idle > 0)
+        pthread_cond_signal(&pool->any_ready);
+}
+
 /* The next job for a thread of this kind, or NULL: the pool ends. */
 static struct valve_job *next_job(struct valve_pool *pool, bool metadata_only)
 {
@@ -84,6 +100,7 @@ static struct valve_job *next_job(struct valve_pool *pool, bool metadata_only)
             pool->any_idle--;
         }
     }
+    wake_for_queued(pool);
     pthread_mutex_unlock(&pool->lock);
     return job;
 }
@@ -221,7 +238,6 @@ static void enqueue(struct valve_pool *pool, struct valve_job *job)
 {
     pthread_mutex_lock(&pool->lock);
     queue_add(&pool->queues[job->kind], job);
-    /* The threads kept for metadata come first: the others may be needed for data next. */
     if (job->kind == VALVE_JOB_METADATA && pool->metadata_idle > 0)
         pthread_cond_signal(&pool->metadata_ready);
     else if (pool->any_idle > 0)

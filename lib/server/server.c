@@ -86,6 +86,8 @@ static void drain(struct valve_server *server)
     };
 
     server->stage = VALVE_STAGE_DRAINING;
+    if (server->options.stopping != NULL)
+        server->options.stopping(server->options.log_context);
     valve_acceptor_stop(&server->acceptor);
     event_add(server->drain_alarm, &patience);
     for (unsigned i = 0; i < server->worker_count; i++)
@@ -359,15 +361,15 @@ static void free_events(struct valve_server *server)
         event_base_free(server->base);
 }
 
-void valve_server_free(struct valve_server *server)
+bool valve_server_free(struct valve_server *server)
 {
     if (server == NULL)
-        return;
+        return true;
     valve_acceptor_stop(&server->acceptor);
     for (unsigned i = 0; i < server->worker_count; i++)
         valve_worker_end(&server->workers[i]);
     if (!valve_pool_free(server->pool, valve_clock_now() + POOL_PATIENCE))
-        return; /* a thread in the kernel's hands still refers to all this: left to the exit */
+        return false;
     for (unsigned i = 0; i < server->worker_count; i++)
         valve_worker_fini(&server->workers[i]);
     free(server->workers);
@@ -375,4 +377,5 @@ void valve_server_free(struct valve_server *server)
     valve_mailbox_fini(&server->mailbox);
     valve_table_fini(&server->table);
     free(server);
+    return true;
 }

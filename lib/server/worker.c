@@ -393,6 +393,7 @@ static void *worker_main(void *argument)
         return NULL;
     run_until_stopped(worker);
     valve_scheduler_free(worker->scheduler);
+    valve_fiber_report_overruns_fini();
     valve_mailbox_post(&worker->server->mailbox, &worker->done);
     return NULL;
 }

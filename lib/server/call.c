@@ -219,6 +219,15 @@ int valve_call_take(struct valve_worker *worker, struct valve_connection *connec
     return r;
 }
 
+bool valve_call_is_cancel(const uint8_t *item, size_t size)
+{
+    struct valve_envelope envelope;
+    struct valve_error error;
+
+    return valve_envelope_read(item, size, &envelope, &error) == 0 &&
+           envelope.kind == VALVE_ENVELOPE_CANCEL;
+}
+
 void *valve_call_listener(const struct valve_call *call)
 {
     return valve_acceptor_context(&call->worker->server->acceptor, call->connection->listener);
@@ -255,7 +264,10 @@ static void job_done(struct valve_message *message)
     worker->jobs--;
     valve_wait_queue_wake_one(&worker->jobs_wanted);
     if (waiter == NULL) {
-        valve_pool_release(worker->server->pool, job);
+        if (worker->server->pool != NULL)
+            valve_pool_release(worker->server->pool, job);
+        else
+            job->release(job); /* the server is being freed: nothing is left to be held up */
         return;
     }
     job->waiter = NULL;

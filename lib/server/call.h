@@ -41,6 +41,9 @@ struct valve_call {
 int valve_call_take(struct valve_worker *worker, struct valve_connection *connection,
                     const uint8_t *item, size_t size);
 
+/* Whether a complete item is a cancel, which is heard even while no request may be started. */
+bool valve_call_is_cancel(const uint8_t *item, size_t size);
+
 /*
  * Cancels the calls in flight on the connection: all (id 0), or those of one id whose reply has not
  * begun (a begun one is answered normally: only breaking the connection could stop it).

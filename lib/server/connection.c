@@ -285,9 +285,12 @@ static size_t start_requests(struct valve_worker *worker, struct valve_connectio
     size_t done = 0;
 
     for (unsigned started = 0; find_item(connection, data + done, size - done, scan); started++) {
-        if (started == REQUESTS_A_TURN || !may_start(worker, connection))
+        const uint8_t *item = data + done;
+
+        if (started == REQUESTS_A_TURN ||
+            (!may_start(worker, connection) && !valve_call_is_cancel(item, scan->complete)))
             return done;
-        if (valve_call_take(worker, connection, data + done, scan->complete) == -EAGAIN) {
+        if (valve_call_take(worker, connection, item, scan->complete) == -EAGAIN) {
             worker->no_stack = true;
             return done;
         }

@@ -370,6 +370,7 @@ bool valve_server_free(struct valve_server *server)
         valve_worker_end(&server->workers[i]);
     if (!valve_pool_free(server->pool, valve_clock_now() + POOL_PATIENCE))
         return false;
+    server->pool = NULL;
     for (unsigned i = 0; i < server->worker_count; i++)
         valve_worker_fini(&server->workers[i]);
     free(server->workers);

@@ -343,6 +343,9 @@ void valve_worker_fini(struct valve_worker *worker)
         event_free(worker->alarm);
     if (worker->base != NULL)
         event_base_free(worker->base);
+    /* Jobs that ended after a cut worker did: nobody waits for them, they are only released. */
+    if (worker->mailbox.descriptor >= 0)
+        valve_mailbox_deliver(&worker->mailbox);
     valve_mailbox_fini(&worker->mailbox);
     valve_input_free_spares(worker);
     valve_output_free_spares(worker);

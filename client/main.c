@@ -2,7 +2,9 @@
 /*
  * valvectl, the client of valved: the table of its commands.
  */
+#include <fcntl.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #include "commands.h"
 #include "options.h"
@@ -15,17 +17,33 @@ const struct command commands[] = {
     {"get", NULL, "0JFoS", true, get_run, get_check, "get [-o WHERE] NAME...", "fetch files"},
     {"exists", NULL, "0JFq", true, exists_run, NULL, "exists [-q] [-0] [--json] NAME...",
      "yes or no"},
-    {"del", "rm", "0JF", true, del_run, NULL, "del [--json] NAME...", "delete files"},
+    {"del", "rm", "0JF", true, del_run, NULL, "del [-0] [--json] NAME...", "delete files"},
     {"ping", NULL, "ci", false, ping_run, NULL, "ping [-c COUNT] [-i TIME]",
      "measure how soon the server answers"},
     {0},
 };
+
+/*
+ * Where a standard stream is closed, neither the connection nor a file being saved may take its
+ * place. What is opened instead refuses to be used.
+ */
+static int hold_standard_descriptors(void)
+{
+    for (int i = STDIN_FILENO; i <= STDERR_FILENO; i++) {
+        if (fcntl(i, F_GETFD) < 0 &&
+            open("/dev/null", i == STDIN_FILENO ? O_WRONLY : O_RDONLY) != i)
+            return -1;
+    }
+    return 0;
+}
 
 int main(int argc, char **argv)
 {
     struct options options;
     struct session session;
 
+    if (hold_standard_descriptors() < 0)
+        return STATUS_LOCAL;
     if (options_parse(argc, argv, &options) < 0)
         return STATUS_USAGE;
     if (options.command == NULL) /* help or version: they have been printed */

@@ -134,6 +134,8 @@ static int apply(struct options *options, int letter, char *argument)
         options->quiet = true;
         return 0;
     case 'o':
+        if (*argument == '\0') /* a variable that a script forgot to set */
+            return usage_error("--output takes a file, a directory or -, not nothing");
         options->output = argument;
         return 0;
     case 'c':
@@ -168,9 +170,27 @@ static void print_help(void)
          "  -V, --version        show the version\n\n"
          "  --json               one JSON object a line\n"
          "  -0, --null           names end in NUL, not in a line end\n"
-         "  --files-from FILE    read names from FILE (-: stdin) instead of the command line\n\n"
+         "  --files-from FILE    read names from FILE (-: stdin) instead of the command line\n"
+         "  -l, --long           list sizes and times too\n"
+         "  -o, --output WHERE   get into this file or directory, or to stdout (-)\n"
+         "  --no-sync            get without waiting for the disk\n"
+         "  -q, --quiet          print nothing: the exit status of exists tells\n\n"
          "Exit status: 0 all done, 1 some items failed or are missing, 2 usage, 3 no connection\n"
-         "or too slow, 4 protocol broken, 5 denied, 6 reading or writing here failed.");
+         "or too slow, 4 protocol broken, 5 denied, 6 reading or writing here failed.\n"
+         "See valvectl(1).");
+}
+
+/* `before` is the argument before the one that getopt reads next. */
+static int refuse_option(const struct options *options, const char *before)
+{
+    const char letter[] = {'-', (char)optopt, '\0'};
+    /* Of a long option getopt has read the whole argument, of a cluster of letters it has not. */
+    const char *option = optopt == 0 || strchr(before, '=') != NULL ? before : letter;
+    bool takes_names = options->command != NULL && options->command->takes_names;
+    char shown[SHOWN_ROOM];
+
+    return usage_error("there is no option %s%s", show_name(option, strlen(option), shown),
+                       takes_names ? "; names that begin with a hyphen stand behind --" : "");
 }
 
 /* Reads options up to the first that is none of `allowed`; ret_done: help or version was shown. */
@@ -184,7 +204,7 @@ static int read_options(struct options *options, int argc, char **argv, const ch
         if (letter == ':')
             return usage_error("%s takes an argument", argv[optind - 1]);
         if (letter == '?')
-            return usage_error("there is no option %s", argv[optind - 1]);
+            return refuse_option(options, argv[optind - 1]);
         if (strchr(GLOBAL, letter) == NULL && strchr(allowed, letter) == NULL)
             return usage_error("%s takes no %s",
                                options->command == NULL ? "valvectl without a command"

@@ -83,51 +83,76 @@ void session_fail(struct session *session, int error)
     tally_end(&session->tally, status_of_failure(error, problem));
 }
 
-/* The bytes of "code" in "code: words"; where there is none, all of it is words. */
-static size_t code_size(struct valve_text error)
+/* ---- Items that failed ----------------------------------------------------------------------- */
+
+/* "code: words", taken apart. */
+struct failure {
+    struct valve_text code, words;
+};
+
+static void skip(struct valve_text *text, size_t size)
 {
+    text->data += size;
+    text->size -= size;
+}
+
+/* Messages about a file begin with its name, and so do ours: once is enough. */
+static void skip_name(struct valve_text *words, const char *shown)
+{
+    size_t size = strlen(shown);
+
+    if (size > 0 && words->size > size + 2 && memcmp(words->data, shown, size) == 0 &&
+        memcmp(words->data + size, ": ", 2) == 0)
+        skip(words, size + 2);
+}
+
+static struct failure take_apart(struct valve_text error, enum status why, const char *shown)
+{
+    struct failure failure = {.code = valve_text("local"), .words = error};
     const char *colon = memchr(error.data, ':', error.size);
 
-    return colon == NULL ? 0 : (size_t)(colon - error.data);
+    if (why != STATUS_LOCAL) {
+        failure.code.data = error.data;
+        failure.code.size = colon == NULL ? 0 : (size_t)(colon - error.data);
+        skip(&failure.words, colon == NULL ? 0 : failure.code.size + 1);
+    }
+    while (failure.words.size > 0 && *failure.words.data == ' ')
+        skip(&failure.words, 1);
+    skip_name(&failure.words, shown);
+    return failure;
 }
 
 static void print_json_failure(struct output *output, const char *name, size_t size,
-                               struct valve_text error, enum status why)
+                               const struct failure *failure)
 {
-    struct valve_text code = {error.data, code_size(error)}, words = error;
-
-    if (why == STATUS_LOCAL) {
-        code = valve_text("local");
-    } else if (code.size > 0) {
-        words.data += code.size + 1;
-        words.size -= code.size + 1;
-    }
-    while (words.size > 0 && *words.data == ' ') {
-        words.data++;
-        words.size--;
-    }
     output_text(output, "{");
     if (name != NULL) {
         output_json_path(output, name, size);
         output_text(output, ",");
     }
     output_text(output, "\"error\":{\"code\":");
-    output_json_string(output, code.data, code.size);
+    output_json_string(output, failure->code.data, failure->code.size);
     output_text(output, ",\"message\":");
-    output_json_string(output, words.data, words.size);
+    output_json_string(output, failure->words.data, failure->words.size);
     output_text(output, "}}\n");
 }
 
 void session_item_failed(struct session *session, const char *name, size_t size,
                          struct valve_text error, enum status why)
 {
-    char shown[SHOWN_ROOM], words[SHOWN_ROOM];
+    char shown[SHOWN_ROOM] = "", code[SHOWN_ROOM], words[SHOWN_ROOM];
+    struct failure failure;
 
     tally_item(&session->tally, why);
+    if (name != NULL)
+        show_name(name, size, shown);
+    failure = take_apart(error, why, shown);
     if (session->options->json)
-        print_json_failure(&session->output, name, size, error, why);
-    else if (name == NULL)
-        complain("%s: %s", session->options->address, show_words(error, words));
+        print_json_failure(&session->output, name, size, &failure);
+    else if (why == STATUS_LOCAL || failure.code.size == 0)
+        complain("%s: %s", name == NULL ? session->options->address : shown,
+                 show_words(failure.words, words));
     else
-        complain("%s: %s", show_name(name, size, shown), show_words(error, words));
+        complain("%s: %s: %s", name == NULL ? session->options->address : shown,
+                 show_words(failure.code, code), show_words(failure.words, words));
 }

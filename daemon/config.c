@@ -32,10 +32,12 @@ static int set_defaults(struct config *config)
 
 /* ---- the file ---- */
 
+/* 0, or 1 where the file cannot be read, which is reported: what it says is not known. */
 static int read_file(struct config *config, const struct options *options,
                      struct config_errors *errors)
 {
     const char *path = options->config_path;
+    bool readable;
     FILE *stream;
 
     if (path == NULL && options->listener_count > 0)
@@ -47,12 +49,14 @@ static int read_file(struct config *config, const struct options *options,
     if (stream == NULL) {
         config_errors_add(errors, config->path, 0, "%s%s", strerror(errno),
                           path == NULL ? "; give another file with -c, or --listen ADDRESS" : "");
-        return 0;
+        return 1;
     }
     config_read(config, stream, errors);
+    readable = ferror(stream) == 0;
     fclose(stream);
-    config_listeners_check(config, errors);
-    return 0;
+    if (readable)
+        config_listeners_check(config, errors);
+    return readable ? 0 : 1;
 }
 
 /* ---- the command line ---- */
@@ -146,30 +150,39 @@ static void check_root(const struct config *config, struct config_errors *errors
 {
     const struct config_key *key = &config_keys[CONFIG_ROOT];
     const struct config_origin *origin = &config->origins[CONFIG_ROOT];
+    bool by_default = origin->source == CONFIG_FROM_DEFAULT;
     struct stat status;
+    int error = 0;
 
     if (config->root == NULL) /* refused, and reported */
         return;
     if (stat(config->root, &status) < 0)
-        config_errors_add_value(errors, config, key, origin, "%s: %s", config->root,
-                                strerror(errno));
+        error = errno;
     else if (!S_ISDIR(status.st_mode))
-        config_errors_add_value(errors, config, key, origin, "%s: %s", config->root,
-                                strerror(ENOTDIR));
+        error = ENOTDIR;
+    if (error != 0)
+        config_errors_add_value(errors, config, key, origin, "%s: %s%s", config->root,
+                                strerror(error),
+                                by_default ? "; it is the default: set root in [files], or give "
+                                             "--root DIR"
+                                           : "");
 }
 
 int config_load(const struct options *options, struct config *ret_config,
                 struct config_errors *errors)
 {
     struct config config = {0};
+    bool known = false; /* what the file says */
     int r;
 
     r = set_defaults(&config);
-    if (r >= 0)
+    if (r >= 0) {
         r = read_file(&config, options, errors);
+        known = r == 0;
+    }
     if (r >= 0)
         r = apply_options(&config, options, errors);
-    if (r >= 0)
+    if (r >= 0 && (known || config.origins[CONFIG_ROOT].source != CONFIG_FROM_DEFAULT))
         check_root(&config, errors);
     if (errors->incomplete)
         r = -ENOMEM;

@@ -5,11 +5,14 @@
 #include <config.h>
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include "daemon/config.h"
 #include "daemon/log.h"
@@ -41,6 +44,51 @@ struct valved {
     struct valve_server *server;
 };
 
+/* ---- What it was started with --------------------------------------------------------------- */
+
+/*
+ * Whoever starts it may have closed stderr: no socket and no file may take its place, or the log
+ * would go there. What is opened instead refuses to be used.
+ */
+static bool hold_standard_descriptors(void)
+{
+    for (int i = STDIN_FILENO; i <= STDERR_FILENO; i++)
+        if (fcntl(i, F_GETFD) < 0 &&
+            open("/dev/null", i == STDIN_FILENO ? O_WRONLY : O_RDONLY) != i)
+            return false;
+    return true;
+}
+
+static void stop_on_hangup(int number)
+{
+    (void)number;
+    raise(SIGTERM);
+}
+
+static void refuse_to_reload(int number)
+{
+    static const char line[] = "valved: SIGHUP: the configuration is read at start only: restart\n";
+    int error = errno;
+    ssize_t written = write(STDERR_FILENO, line, sizeof line - 1);
+
+    (void)number;
+    (void)written;
+    errno = error;
+}
+
+/*
+ * SIGHUP means that the terminal is gone, where there is one, and "reload" to a daemon, which shall
+ * not end of it. One that was started to ignore it, by nohup(1), does.
+ */
+static void handle_hangup(void)
+{
+    struct sigaction action = {.sa_flags = SA_RESTART}, old;
+
+    action.sa_handler = isatty(STDERR_FILENO) ? stop_on_hangup : refuse_to_reload;
+    if (sigaction(SIGHUP, NULL, &old) == 0 && old.sa_handler != SIG_IGN)
+        sigaction(SIGHUP, &action, NULL);
+}
+
 /* ---- What was asked ------------------------------------------------------------------------- */
 
 static bool read_command_line(struct valved *valved, int argc, char **argv)
@@ -49,7 +97,7 @@ static bool read_command_line(struct valved *valved, int argc, char **argv)
     int r = options_parse(argc, argv, &valved->options, &status);
 
     if (r < 0)
-        valved->status = status;
+        valved->status = fflush(stdout) == 0 ? status : EXIT_FAILURE;
     return r == 0;
 }
 
@@ -66,13 +114,21 @@ static void choose_automatic(struct config *config)
     config_resolve(config, count > 0 ? (unsigned)count : 1, descriptors);
 }
 
+/* Without a time, for people who run it by hand; to the journal with the priority of an error. */
+static void print_problem(const struct log *log, const struct config_error *error)
+{
+    if (log->journal)
+        fprintf(stderr, "<%d>", (int)VALVE_LOG_ERROR);
+    fprintf(stderr, "%s%s\n", error->line > 0 ? "" : "valved: ", error->text);
+}
+
 static bool read_configuration(struct valved *valved)
 {
     struct config_errors errors = {0};
     int r = config_load(&valved->options, &valved->config, &errors);
 
     for (size_t i = 0; i < errors.count; i++)
-        fprintf(stderr, "%s\n", errors.list[i].text);
+        print_problem(&valved->log, &errors.list[i]);
     config_errors_fini(&errors);
     if (r < 0) {
         valved->status = r == -EINVAL ? VALVED_EXIT_CONFIG : EXIT_FAILURE;
@@ -94,8 +150,13 @@ static bool is_to_serve(struct valved *valved)
 
     if (options->dump_config)
         r = config_dump(&valved->config, stdout);
-    if (fflush(stdout) != 0 || ferror(stdout) || r < 0) {
-        log_print(&valved->log, VALVE_LOG_ERROR, "cannot print the configuration");
+    if (r == 0 && fflush(stdout) != 0)
+        r = -errno;
+    if (r == 0 && ferror(stdout))
+        r = -EIO;
+    if (r < 0) {
+        log_print(&valved->log, VALVE_LOG_ERROR, "cannot print the configuration: %s",
+                  strerror(-r));
         return false;
     }
     if (options->dump_config || options->check_config)
@@ -211,10 +272,11 @@ static bool start_serving(struct valved *valved)
 {
     struct valve_error error = {0};
 
+    handle_hangup();
     if (valve_server_stop_on_signals(valved->server) == 0 &&
         valve_server_start(valved->server, &error) == 0)
         return true;
-    log_print(&valved->log, VALVE_LOG_ERROR, "cannot start: %s",
+    log_print(&valved->log, VALVE_LOG_ERROR, "%s",
               *error.text ? error.text : "signals cannot be caught");
     return false;
 }
@@ -234,6 +296,11 @@ static void log_facts(const struct valved *valved)
               " connections, %u workers, %u I/O threads",
               facts.descriptor_limit, facts.table_reserved, facts.max_connections, facts.workers,
               facts.io_threads);
+    if (facts.descriptor_limit < 2 * (uint64_t)DESCRIPTORS_SPARE)
+        log_print(log, VALVE_LOG_WARNING,
+                  "only %" PRIu64 " descriptors: raise the hard limit of open files "
+                  "(LimitNOFILE=, ulimit -Hn)",
+                  facts.descriptor_limit);
     for (unsigned i = 0; (address = valve_server_address(valved->server, i)); i++)
         log_print(log, VALVE_LOG_NOTICE, "serving %s on %s", valved->config.root, address);
 }
@@ -271,6 +338,8 @@ int main(int argc, char **argv)
     struct valved valved = {.status = EXIT_FAILURE};
     bool ready;
 
+    if (!hold_standard_descriptors())
+        return EXIT_FAILURE;
     log_init(&valved.log, VALVE_LOG_INFO);
     ready = read_command_line(&valved, argc, argv) && read_configuration(&valved) &&
             is_to_serve(&valved) && open_store(&valved) && make_server(&valved) &&

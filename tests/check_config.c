@@ -263,7 +263,7 @@ static const struct {
     {"[server]\nio_threads = 1\n" LISTEN, 2, "from 2 to 4096, or auto"},
     {"[server]\nmax_fibers = 15\n" LISTEN, 2, "from 16 to 1048576"},
     {"[files]\ncache = 1048577\n" LISTEN, 2, "from 0 to 1048576, or auto"},
-    {"[limits]\nmax_in_flight = 0\n" LISTEN, 2, "from 1 to 65536"},
+    {"[limits]\nmax_in_flight = 0\n" LISTEN, 2, "from 1 to 65535"},
 
     /* sizes */
     {"[server]\nfiber_stack = 15K\n" LISTEN, 2,
@@ -280,7 +280,7 @@ static const struct {
     /* durations */
     {"[limits]\nidle_timeout = 5m\n" LISTEN, 2, "unknown unit 'm': there are ms, s, min and h"},
     {"[limits]\nidle_timeout = 5 min\n" LISTEN, 2, "unknown unit ' min'"},
-    {"[limits]\nidle_timeout = 721h\n" LISTEN, 2, "721h is out of range: from 1ms to 720h"},
+    {"[limits]\nidle_timeout = 577h\n" LISTEN, 2, "577h is out of range: from 1ms to 576h"},
     {"[limits]\nio_timeout = 0\n" LISTEN, 2, "io_timeout: 0 is out of range: from 1ms to 24h"},
     {"[limits]\nio_timeout = 18446744073709551614\n" LISTEN, 2, "out of range"},
     {"[limits]\nio_timeout = 5124095576030431h\n" LISTEN, 2, "out of range"},

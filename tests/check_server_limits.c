@@ -16,6 +16,8 @@
 #include "server/server.h"
 #include "tests/server_fixture.h"
 
+#define TICK MILLISECOND /* of the server's clock for the timeouts of connections */
+
 static struct rig rig;
 
 static void set_up(void)
@@ -44,12 +46,13 @@ START_TEST(an_idle_connection_is_closed)
     rig.options.idle_timeout = 100 * MILLISECOND;
     rig_start(&rig);
     peer = peer_connect(rig.address);
-    if (_i == 1) {
+    if (_i == 1) { /* then the time begins anew */
+        pass(50);
+        begin = valve_deadline(0);
         peer_ping(&peer);
-        begin = valve_deadline(0) - MILLISECOND; /* the server's clock ticks in those */
     }
     peer_expect_end(&peer);
-    ck_assert_uint_ge(since(begin), 99 * MILLISECOND);
+    ck_assert_uint_ge(since(begin), 100 * MILLISECOND - TICK);
     peer_close(&peer);
     rig_stop(&rig);
 }
@@ -60,12 +63,12 @@ START_TEST(a_connection_in_use_is_not_idle)
     const uint64_t begin = valve_deadline(0);
     struct peer peer, other;
 
-    rig.options.idle_timeout = 100 * MILLISECOND;
+    rig.options.idle_timeout = 300 * MILLISECOND;
     rig_start(&rig);
     peer = peer_connect(rig.address);
-    peer_ask(&peer, 1, "Exists", "sleep 300");
+    peer_ask(&peer, 1, "Exists", "sleep 800");
     other = peer_connect(rig.address);
-    while (since(begin) < 250 * MILLISECOND) {
+    while (since(begin) < 750 * MILLISECOND) {
         peer_ping(&other);
         pass(5);
     }
@@ -89,14 +92,14 @@ START_TEST(a_request_that_does_not_end_is_not_waited_for)
     rig_start(&rig);
     peer = peer_connect(rig.address);
     peer_ping(&peer);
-    begin = valve_deadline(0) - MILLISECOND;
+    begin = valve_deadline(0);
     for (size_t i = 0; i + 1 < size; i++) { /* each byte may be late, all of them may not */
         if (send(peer.socket, bytes + i, 1, MSG_NOSIGNAL) < 0)
             break;
         pass(10);
     }
     peer_expect_end(&peer);
-    ck_assert_uint_ge(since(begin), 99 * MILLISECOND);
+    ck_assert_uint_ge(since(begin), 100 * MILLISECOND - TICK);
     ck_assert_uint_eq(tally_get(&rig.service.begun), 1);
     peer_close(&peer);
     rig_stop(&rig);
@@ -148,7 +151,7 @@ START_TEST(a_client_that_never_reads_is_closed)
     peer = peer_connect(rig.address);
     peer_ask_list(&peer, 1);
     tally_await(&rig.logged, 1);
-    ck_assert_uint_ge(since(begin), 99 * MILLISECOND);
+    ck_assert_uint_ge(since(begin), 100 * MILLISECOND - TICK);
     ck_assert(rig_has_logged(&rig, "takes none of its replies"));
     tally_await(&rig.service.canceled, 1);
     ck_assert_uint_gt(peer_expect_break(&peer), 0);
@@ -162,24 +165,19 @@ START_TEST(a_client_that_reads_slowly_is_not)
 {
     static const struct {
         const char *method, *path;
-        size_t size;
-    } replies[] = {{"Get", "whole 5000000", 5000000}, {"ListAll", NULL, 5000 * 1000}};
-    const struct valve_listener_options listener = {.address = "127.0.0.1:0", .group = (gid_t)-1};
+    } replies[] = {{"Get", "whole 8000000"}, {"ListAll", NULL}};
     static uint8_t bytes[16384];
-    struct valve_error error;
     size_t received = 0;
     struct peer peer;
 
-    rig.options.send_timeout = 150 * MILLISECOND;
+    rig.options.send_timeout = 300 * MILLISECOND;
     rig.options.arena_limit = 10000000;
-    rig.service.list.count = 5000;
+    rig.service.list.count = 8000;
     rig.service.list.name_size = 1000;
-    rig_listen(&rig);
-    ck_assert_int_eq(valve_server_listen(rig.server, &listener, &error), 0);
-    rig_run(&rig);
-    peer = peer_connect(valve_server_address(rig.server, _i % 2 == 0 ? 0 : 1));
-    peer_ask(&peer, 1, replies[_i / 2].method, replies[_i / 2].path);
-    while (received < replies[_i / 2].size) {
+    rig_start(&rig);
+    peer = peer_connect(rig.address);
+    peer_ask(&peer, 1, replies[_i].method, replies[_i].path);
+    while (received < 8000000) {
         ssize_t size = recv(peer.socket, bytes, sizeof bytes, 0);
 
         ck_assert_msg(size > 0, "it was closed after %zu bytes", received);
@@ -239,6 +237,31 @@ START_TEST(more_in_flight_is_not_started)
 }
 END_TEST
 
+/* More reads than a worker may order are stuck: what needs metadata only still gets it. */
+START_TEST(stuck_reads_leave_room_for_metadata)
+{
+    struct peer peer, other;
+
+    rig.options.max_in_flight = 1500;
+    rig_start(&rig);
+    peer = peer_connect(rig.address);
+    other = peer_connect(rig.address);
+    for (uint32_t i = 1; i <= 1500; i++)
+        peer_ask(&peer, i, "Exists", "gate");
+    tally_await(&rig.service.begun, 1500);
+    tally_await(&rig.service.at_gate, 3); /* threads that take such jobs */
+    peer_ask(&other, 1, "Exists", "gate-metadata");
+    tally_await(&rig.service.at_gate, 4);
+    tally_add(&rig.service.gate);
+    peer_expect_true(&other, 1);
+    for (uint32_t i = 1; i <= 1500; i++)
+        ck_assert_uint_eq(peer_receive(&peer).variant_size, strlen("Exists"));
+    peer_close(&peer);
+    peer_close(&other);
+    rig_stop(&rig);
+}
+END_TEST
+
 /* ---- Fibers -------------------------------------------------------------------------------------------- */
 
 /* One connection asks for all of them, and does not get the last. */
@@ -281,14 +304,14 @@ START_TEST(no_fiber_is_left)
         tally_await(&rig.service.begun, i + 1);
     }
     waiting = peer_connect(rig.address);
-    begin = valve_deadline(0) - MILLISECOND;
+    begin = valve_deadline(0);
     peer_ask(&waiting, 7, "Exists", "now");
     if (patient) {
         peer_close(&holders[0]);
         peer_expect_true(&waiting, 7);
     } else {
         peer_expect_error(&waiting, 7, "busy");
-        ck_assert_uint_ge(since(begin), 99 * MILLISECOND);
+        ck_assert_uint_ge(since(begin), 100 * MILLISECOND - TICK);
         ck_assert_uint_eq(tally_get(&rig.service.begun), 2);
     }
     peer_close(&holders[0]);
@@ -496,9 +519,10 @@ int main(void)
     tcase_add_test(tests, a_request_that_does_not_end_is_not_waited_for);
     tcase_add_test(tests, a_request_that_does_not_end_beside_another);
     tcase_add_test(tests, a_client_that_never_reads_is_closed);
-    tcase_add_loop_test(tests, a_client_that_reads_slowly_is_not, 0, 4);
+    tcase_add_loop_test(tests, a_client_that_reads_slowly_is_not, 0, 2);
     tcase_add_test(tests, a_client_that_does_not_close_is_not_waited_for);
     tcase_add_test(tests, more_in_flight_is_not_started);
+    tcase_add_test(tests, stuck_reads_leave_room_for_metadata);
     tcase_add_test(tests, a_connection_without_a_fiber_gets_one);
     tcase_add_loop_test(tests, no_fiber_is_left, 0, 2);
     tcase_add_test(tests, some_that_wait_for_a_fiber_leave);

@@ -215,6 +215,27 @@ START_TEST(a_wait_with_bytes_in_place_delays_nobody_else)
 }
 END_TEST
 
+/* The output is full. Once the client reads, one that got room and waits keeps it from no other. */
+START_TEST(there_is_room_for_several)
+{
+    struct peer peer;
+
+    rig_start(&rig);
+    peer = peer_connect(rig.address);
+    for (uint32_t i = 1; i <= 8; i++)
+        peer_ask(&peer, i, "Get", "reserve 65000");
+    peer_ask(&peer, 9, "Get", "reserve-gate 2000");
+    peer_ask(&peer, 10, "Get", "reserve 2000");
+    tally_await(&rig.service.begun, 10);
+    for (unsigned i = 0; i < 9; i++)
+        ck_assert_uint_ne(peer_receive(&peer).id, 9);
+    tally_add(&rig.service.gate);
+    peer_expect_content(&peer, 9, 0, 2000);
+    peer_close(&peer);
+    rig_stop(&rig);
+}
+END_TEST
+
 /* ---- Lists ------------------------------------------------------------------------------------------ */
 
 START_TEST(a_short_list)
@@ -503,6 +524,7 @@ int main(void)
     tcase_add_test(tests, many_bytes_in_place_wait_for_room);
     tcase_add_loop_test(tests, bytes_in_place_outlast_a_wait, 0, 2);
     tcase_add_test(tests, a_wait_with_bytes_in_place_delays_nobody_else);
+    tcase_add_test(tests, there_is_room_for_several);
     tcase_add_test(tests, a_short_list);
     tcase_add_loop_test(tests, lists_of_all_lengths, 0, 6);
     tcase_add_test(tests, an_early_error_replaces_a_list);

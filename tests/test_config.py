@@ -132,6 +132,8 @@ class Config(unittest.TestCase):
         result = self.run_valved("-t")
         self.assertEqual(result.returncode, 78)
         self.assertIn(str(self.path), result.stderr)
+        # Which root it would have named is not known: nothing is said about the default one.
+        self.assertEqual(len(result.stderr.splitlines()), 1, result.stderr)
 
     def test_dump_is_a_configuration(self):
         """It is accepted again, and then says the same."""

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import pathlib
+import pty
 import re
 import resource
 import signal
@@ -65,8 +66,9 @@ class Resources(unittest.TestCase):
     def test_unpinned(self):
         server = self.enterContext(support.Server(settings={"server": {"pin": "no",
                                                                        "workers": 3}}))
-        workers = [cpus for name, cpus in self.threads(server) if name.startswith(WORKER)]
-        everywhere = next(cpus for name, cpus in self.threads(server) if not name.startswith(WORKER))
+        threads = list(self.threads(server))
+        workers = [cpus for name, cpus in threads if name.startswith(WORKER)]
+        everywhere = next(cpus for name, cpus in threads if not name.startswith(WORKER))
         self.assertEqual(workers, [everywhere] * 3)
 
     def test_connections_beyond_the_limit_wait(self):
@@ -174,6 +176,14 @@ class Stopping(unittest.TestCase):
         self.server.program.signal(signal.SIGTERM)
         self.assertEqual(self.server.program.wait(), 0)
 
+    def test_sighup_does_not_end_it(self):
+        """Whoever sends it wants the configuration read again, and is told that it is not."""
+        self.start()
+        self.server.program.signal(signal.SIGHUP)
+        self.server.program.wait_for_log("SIGHUP")
+        with self.server.connect() as wire:
+            self.assertEqual(wire.ask({"Exists": "large"}), {"Exists": True})
+
     def test_the_unix_socket_is_removed(self):
         self.start()
         path = pathlib.Path(self.server.address.removeprefix("unix:"))
@@ -244,6 +254,40 @@ class Starting(unittest.TestCase):
             result = self.run_program("--root", self.root, "--listen", address)
         self.assertEqual(result.returncode, 1, result.stderr)
         self.assertIn(address, result.stderr)
+
+    def test_sighup_of_a_terminal_that_closes_ends_it(self):
+        ours, terminal = pty.openpty()
+        process = subprocess.Popen(
+            [*support.WRAPPER, support.VALVED, "--root", self.root, "--listen",
+             f"unix:{self.socket}"], stdin=subprocess.DEVNULL, stderr=terminal)
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        os.close(terminal)
+        log = b""
+        while b"serving" not in log:
+            log += os.read(ours, 1000)
+        os.close(ours)
+        process.send_signal(signal.SIGHUP)
+        self.assertEqual(process.wait(support.DEADLINE), 0)
+        self.assertFalse(self.socket.exists())
+
+    @unittest.skipIf(support.WRAPPER, "a wrapper needs a standard error")
+    def test_nothing_takes_the_place_of_a_closed_standard_error(self):
+        process = subprocess.Popen(
+            ["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", support.VALVED, "--root", self.root,
+             "--listen", f"unix:{self.socket}"])
+        self.addCleanup(process.wait)
+        self.addCleanup(process.kill)
+        support.wait_until(self.answers, "it answers")
+        for number in range(3):
+            self.assertEqual(os.readlink(f"/proc/{process.pid}/fd/{number}"), "/dev/null")
+        process.send_signal(signal.SIGTERM)
+        self.assertEqual(process.wait(support.DEADLINE), 0)
+
+    def answers(self):
+        with contextlib.suppress(OSError):
+            self.expect_service()
+            return True
 
     def test_allow(self):
         self.started("--allow", "size,exists")

@@ -268,9 +268,44 @@ class Commands(Case):
         ("no name to delete", ["del"]),
         ("name for list", ["list", "hello.txt"]),
         ("option without its value", ["get", "hello.txt", "-o"]),
+        ("option with an empty value", ["get", "-o", "", "hello.txt"]),
     ])
     def test_wrong_usage(self, arguments):
         self.run_it(*arguments, status=USAGE)
+
+    def test_an_unknown_option_is_named(self):
+        """Wherever it stands; names that look like one have a place of their own."""
+        self.run_it("size", "hello.txt", "-xyz", status=USAGE)
+        self.assertIn("no option -x; names that begin with a hyphen stand behind --",
+                      self.complaint)
+        self.run_it("size", "--nonsense", "hello.txt", status=USAGE)
+        self.assertIn("no option --nonsense;", self.complaint)
+
+    def test_a_failure_names_the_file_once(self):
+        self.run_it("size", "nothing", status=SOME)
+        self.assertEqual(self.complaint, "valvectl: nothing: not-found: no such file\n")
+        printed = self.run_it("size", "--json", "nothing", status=SOME)
+        self.assertEqual(json.loads(printed), {
+            "path": "nothing", "error": {"code": "not-found", "message": "no such file"}})
+
+    @unittest.skipIf(support.WRAPPER, "a wrapper needs its standard streams")
+    def test_closed_standard_streams(self):
+        """The connection does not take their place."""
+        def run_closed(closed, *arguments):
+            result = subprocess.run(
+                ["sh", "-c", f'exec "$@" {closed}', "sh", support.VALVECTL, "-H",
+                 self.server.address, *arguments], cwd=self.here, capture_output=True,
+                timeout=support.DEADLINE, check=False)
+            return result.returncode, result.stderr.decode()
+
+        for closed, arguments in [("<&-", ["size", "--files-from", "-"]), (">&-", ["list"]),
+                                  (">&-", ["get", "-o", "-", "large"])]:
+            status, complaint = run_closed(closed, *arguments)
+            self.assertEqual(status, LOCAL, arguments)
+            self.assertIn("Bad file descriptor", complaint)
+        status, complaint = run_closed("2>&-", "get", "nothing", "hello.txt")
+        self.assertEqual(status, SOME, complaint)
+        self.assertEqual((self.here / "hello.txt").read_bytes(), self.content("hello.txt"))
 
     def test_wrong_address(self):
         self.valvectl("nonsense", "list", status=USAGE)

@@ -99,11 +99,25 @@ static void pause_accepting(struct valve_acceptor *acceptor)
     atomic_store(&acceptor->paused, true);
 }
 
+/* Says why nobody is let in, now and then. */
+static void complain(struct valve_acceptor *acceptor, const char *why)
+{
+    uint64_t now = valve_clock_now();
+
+    if (acceptor->complained_at != 0 && now - acceptor->complained_at < COMPLAIN_NS)
+        return;
+    acceptor->complained_at = now;
+    valve_server_log(acceptor->server, VALVE_LOG_WARNING,
+                     "no new connections for now: %s (%llu are open)", why,
+                     (unsigned long long)open_connections(acceptor->server));
+}
+
 /* The table is full: until a connection is closed, which may have been just now. */
 static void pause_until_freed(struct valve_acceptor *acceptor)
 {
     bool paused = true;
 
+    complain(acceptor, "all connections are taken");
     pause_accepting(acceptor);
     if (!is_full(acceptor->server) &&
         atomic_compare_exchange_strong(&acceptor->paused, &paused, false))
@@ -113,16 +127,10 @@ static void pause_until_freed(struct valve_acceptor *acceptor)
 static void pause_for_a_while(struct valve_acceptor *acceptor, int error)
 {
     const struct timeval while_ = {.tv_usec = RETRY_MS * 1000};
-    uint64_t now = valve_clock_now();
 
     pause_accepting(acceptor);
     event_add(acceptor->retry, &while_);
-    if (acceptor->complained_at != 0 && now - acceptor->complained_at < COMPLAIN_NS)
-        return;
-    acceptor->complained_at = now;
-    valve_server_log(acceptor->server, VALVE_LOG_WARNING,
-                     "no new connections for now: accept: %s (%llu are open)", strerror(error),
-                     (unsigned long long)open_connections(acceptor->server));
+    complain(acceptor, strerror(error));
 }
 
 static void on_retry(evutil_socket_t descriptor, short what, void *argument)
@@ -141,6 +149,7 @@ static void on_freed(struct valve_message *message)
     struct valve_acceptor *acceptor =
         (struct valve_acceptor *)((char *)message - offsetof(struct valve_acceptor, freed));
 
+    atomic_flag_clear(&acceptor->freed_posted);
     if (acceptor->server->stage == VALVE_STAGE_RUNNING)
         resume(acceptor);
 }
@@ -151,7 +160,8 @@ void valve_acceptor_slot_freed(struct valve_acceptor *acceptor)
 
     /* Only one worker wins, so the message is posted once for each pause. */
     if (atomic_load(&acceptor->paused) &&
-        atomic_compare_exchange_strong(&acceptor->paused, &paused, false))
+        atomic_compare_exchange_strong(&acceptor->paused, &paused, false) &&
+        !atomic_flag_test_and_set(&acceptor->freed_posted))
         valve_mailbox_post(&acceptor->server->mailbox, &acceptor->freed);
 }
 

@@ -28,10 +28,11 @@ struct valve_acceptor {
     struct valve_server *server;
     struct valve_listener listeners[VALVE_LISTENERS];
     unsigned count;
-    unsigned next_worker;       /* where the search for the least loaded begins */
-    struct event *retry;        /* accepts again when a resource may have come free */
-    uint64_t complained_at;     /* when exhaustion was logged last */
-    _Atomic bool paused;        /* the listeners are off: set here, read by closing workers */
+    unsigned next_worker;   /* where the search for the least loaded begins */
+    struct event *retry;    /* accepts again when a resource may have come free */
+    uint64_t complained_at; /* when exhaustion was logged last */
+    _Atomic bool paused;    /* the listeners are off: set here, read by closing workers */
+    atomic_flag freed_posted;
     struct valve_message freed; /* posted by the worker that cleared `paused` */
 };
 

@@ -164,14 +164,16 @@ struct call_start {
     const struct valve_envelope *envelope;
 };
 
+/* The client's own limit, counted from when its request arrived: it may have waited for a fiber. */
 static uint64_t deadline_of(const struct call_start *start)
 {
     const struct valve_envelope *envelope = start->envelope;
-    uint64_t left = (VALVE_NEVER - start->worker->now) / 1000000;
+    uint32_t waited = valve_worker_ms(start->worker) - start->connection->active_at;
+    uint64_t arrived = start->worker->now - (uint64_t)waited * 1000000;
 
-    if (!envelope->has_timeout || envelope->timeout >= left)
+    if (!envelope->has_timeout || envelope->timeout >= (VALVE_NEVER - arrived) / 1000000)
         return VALVE_NEVER;
-    return start->worker->now + envelope->timeout * 1000000;
+    return arrived + envelope->timeout * 1000000;
 }
 
 static void call_main(void *argument)
@@ -261,8 +263,8 @@ static void job_done(struct valve_message *message)
     struct valve_worker *worker = job->home;
     struct valve_fiber *waiter = job->waiter;
 
-    worker->jobs--;
-    valve_wait_queue_wake_one(&worker->jobs_wanted);
+    worker->jobs[job->kind]--;
+    valve_wait_queue_wake_one(&worker->jobs_wanted[job->kind]);
     if (waiter == NULL) {
         if (worker->server->pool != NULL)
             valve_pool_release(worker->server->pool, job);
@@ -275,10 +277,10 @@ static void job_done(struct valve_message *message)
 }
 
 /* Waits until this worker may have one job more out. */
-static int wait_for_job(struct valve_worker *worker, uint64_t deadline)
+static int wait_for_job(struct valve_worker *worker, enum valve_job_kind kind, uint64_t deadline)
 {
-    while (worker->jobs >= worker->max_jobs) {
-        int r = valve_wait_queue_wait(&worker->jobs_wanted, deadline);
+    while (worker->jobs[kind] >= worker->max_jobs) {
+        int r = valve_wait_queue_wait(&worker->jobs_wanted[kind], deadline);
 
         if (r == -ETIMEDOUT && valve_clock_now() < valve_fiber_deadline(valve_fiber_current()))
             return -EBUSY;
@@ -292,7 +294,7 @@ int valve_call_run(struct valve_call *call, struct valve_job *job)
 {
     struct valve_worker *worker = call->worker;
     uint64_t deadline = valve_clock_now() + worker->server->options.io_timeout;
-    int r = wait_for_job(worker, deadline);
+    int r = wait_for_job(worker, job->kind, deadline);
 
     if (r < 0) {
         valve_pool_release(worker->server->pool, job);
@@ -300,7 +302,7 @@ int valve_call_run(struct valve_call *call, struct valve_job *job)
     }
     job->done.deliver = job_done;
     job->waiter = call->fiber;
-    worker->jobs++;
+    worker->jobs[job->kind]++;
     valve_pool_submit(worker->server->pool, worker, job);
     while (job->waiter != NULL) {
         r = valve_fiber_wait(deadline);

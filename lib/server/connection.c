@@ -141,6 +141,7 @@ void valve_connection_break(struct valve_worker *worker, struct valve_connection
     set_watch(worker, connection, WATCH_NOTHING);
     valve_timeouts_set(worker, connection, VALVE_TIMEOUT_NONE, valve_worker_ms(worker));
     valve_output_drop(worker, connection);
+    valve_worker_forget(worker, connection);
     valve_call_cancel(connection, 0);
     valve_connection_attend(worker, connection);
 }
@@ -221,25 +222,30 @@ void valve_connection_read(struct valve_worker *worker, struct valve_attendance 
         connection->flags |= VALVE_CONNECTION_LAST;
 }
 
-/* Whether its own calls and output leave room for another request. */
+/*
+ * Whether its own calls and output leave room for another request. Behind some large replies that
+ * wait for their turn nothing is started: fibers that only queue up are better with somebody else.
+ */
 static bool within_own_limits(const struct valve_worker *worker,
                               const struct valve_connection *connection)
 {
     return connection->state == VALVE_CONNECTION_OPEN &&
            connection->in_flight < worker->server->options.max_in_flight &&
-           valve_output_unsent(connection) < VALVE_OUTPUT_BOUND;
+           valve_output_queued(connection) < VALVE_OUTPUT_BOUND &&
+           (connection->output == NULL || connection->output->turn_waiters < VALVE_TURN_WAITERS);
 }
 
 /*
- * Dynamic thresholds (Choudhury and Hahne, 1998): a connection may hold as many fibers as are left,
- * so there is always something left for one that holds none.
+ * Dynamic thresholds (Choudhury and Hahne, 1998): a connection may hold as many fibers as are left.
+ * An eighth is kept for connections that hold none, since what others hold is not taken back.
  */
 static bool may_start(const struct valve_worker *worker, const struct valve_connection *connection)
 {
     unsigned left = worker->max_calls - worker->calls;
 
-    return within_own_limits(worker, connection) && !worker->no_stack && left > 0 &&
-           connection->in_flight <= left;
+    if (!within_own_limits(worker, connection) || worker->no_stack || left == 0)
+        return false;
+    return connection->in_flight == 0 || valve_worker_may_share(worker, connection->in_flight);
 }
 
 /* Notes what the connection's last reply will be; nothing behind it is looked at. */
@@ -396,15 +402,32 @@ static void settle_watch(struct valve_worker *worker, struct valve_connection *c
         set_watch(worker, connection, out ? WATCH_WRITE : WATCH_HANGUP);
 }
 
-/* The send timeout runs anew whenever the client has taken something. */
-static void settle_send_timeout(struct valve_worker *worker, struct valve_connection *connection)
+/*
+ * What the client has taken, on a scale of its own: a Unix socket counts more than its bytes. It
+ * never grows but by the client's reading.
+ */
+static int64_t taken_output(struct valve_worker *worker, const struct valve_connection *connection)
 {
     int untaken = valve_os_untaken(descriptor_of(worker, connection));
 
-    if (connection->timeout == VALVE_TIMEOUT_SEND && connection->output->untaken <= untaken)
+    return untaken < 0 ? INT64_MIN : (int64_t)connection->output->handed - untaken;
+}
+
+/* The send timeout runs anew whenever the client has taken something. */
+static void settle_send_timeout(struct valve_worker *worker, struct valve_connection *connection)
+{
+    int64_t taken = taken_output(worker, connection);
+
+    if (connection->timeout == VALVE_TIMEOUT_SEND && taken <= connection->output->taken)
         return;
-    connection->output->untaken = untaken;
+    connection->output->taken = taken;
     valve_timeouts_set(worker, connection, VALVE_TIMEOUT_SEND, valve_worker_ms(worker));
+}
+
+static void settle_no_timeout(struct valve_worker *worker, struct valve_connection *connection)
+{
+    if (connection->timeout != VALVE_TIMEOUT_NONE)
+        valve_timeouts_set(worker, connection, VALVE_TIMEOUT_NONE, valve_worker_ms(worker));
 }
 
 static void settle_timeout(struct valve_worker *worker, struct valve_connection *connection)
@@ -415,12 +438,13 @@ static void settle_timeout(struct valve_worker *worker, struct valve_connection 
         settle_send_timeout(worker, connection);
     else if ((connection->flags & waiting) && connection->in_flight == 0)
         valve_timeouts_set(worker, connection, VALVE_TIMEOUT_FIBER, connection->input->began_at);
-    else if (valve_input_has_request(connection) || (connection->flags & VALVE_CONNECTION_ENDED))
-        valve_timeouts_set(worker, connection, VALVE_TIMEOUT_NONE, connection->due_since);
+    else if (valve_input_has_request(connection) ||
+             (connection->flags & (VALVE_CONNECTION_ENDED | VALVE_CONNECTION_LAST)) != 0)
+        settle_no_timeout(worker, connection);
     else if (connection->input != NULL)
         valve_timeouts_set(worker, connection, VALVE_TIMEOUT_REQUEST, connection->input->began_at);
     else if (connection->in_flight > 0)
-        valve_timeouts_set(worker, connection, VALVE_TIMEOUT_NONE, connection->due_since);
+        settle_no_timeout(worker, connection);
     else
         valve_timeouts_set(worker, connection, VALVE_TIMEOUT_IDLE,
                            connection->timeout == VALVE_TIMEOUT_IDLE ? connection->active_at
@@ -430,7 +454,11 @@ static void settle_timeout(struct valve_worker *worker, struct valve_connection 
 /* A request that is whole and was not started: next turn, or when there is a fiber for it. */
 static void settle_waiting_request(struct valve_worker *worker, struct valve_connection *connection)
 {
-    if (!valve_input_has_request(connection))
+    const bool has_request = valve_input_has_request(connection);
+
+    if (!has_request || !within_own_limits(worker, connection) || may_start(worker, connection))
+        valve_worker_forget(worker, connection);
+    if (!has_request)
         return;
     if (may_start(worker, connection)) {
         connection->flags |= VALVE_CONNECTION_LISTED;
@@ -491,11 +519,11 @@ static void refuse_waiting_request(struct valve_worker *worker, struct valve_con
 /* Whether the client took something since the timeout was set: then it runs anew. */
 static bool takes_output(struct valve_worker *worker, struct valve_connection *connection)
 {
-    int untaken = valve_os_untaken(descriptor_of(worker, connection));
+    int64_t taken = taken_output(worker, connection);
 
-    if (untaken < 0 || untaken >= connection->output->untaken)
+    if (taken <= connection->output->taken)
         return false;
-    connection->output->untaken = untaken;
+    connection->output->taken = taken;
     valve_timeouts_set(worker, connection, VALVE_TIMEOUT_SEND, valve_worker_ms(worker));
     return true;
 }
@@ -506,6 +534,10 @@ void valve_connection_overdue(struct valve_worker *worker, struct valve_connecti
 
     if (timeout == VALVE_TIMEOUT_SEND && takes_output(worker, connection))
         return;
+    /* What has come in time, while this worker was busy, counts. */
+    if ((timeout == VALVE_TIMEOUT_IDLE || timeout == VALVE_TIMEOUT_REQUEST) &&
+        (connection->flags & VALVE_CONNECTION_READABLE) && wants_input(connection))
+        timeout = VALVE_TIMEOUT_NONE;
     valve_timeouts_set(worker, connection, VALVE_TIMEOUT_NONE, valve_worker_ms(worker));
     switch (timeout) {
     case VALVE_TIMEOUT_IDLE:

@@ -60,14 +60,14 @@ static int finish_unix(struct valve_listening *listening,
 
     if (path == NULL)
         return 0;
-    if (options->group != (gid_t)-1 && chown(path, (uid_t)-1, options->group) < 0)
-        return explain(&listening->address, "cannot set its group", errno, ret_error);
-    if (chmod(path, options->mode) < 0)
-        return explain(&listening->address, "cannot set its mode", errno, ret_error);
     if (lstat(path, &status) < 0)
         return explain(&listening->address, "cannot look at it", errno, ret_error);
     listening->device = status.st_dev;
     listening->inode = status.st_ino;
+    if (options->group != (gid_t)-1 && chown(path, (uid_t)-1, options->group) < 0)
+        return explain(&listening->address, "cannot set its group", errno, ret_error);
+    if (chmod(path, options->mode) < 0)
+        return explain(&listening->address, "cannot set its mode", errno, ret_error);
     return 0;
 }
 

@@ -137,11 +137,17 @@ void valve_output_queue_piece(struct valve_worker *worker, struct valve_connecti
     chain_add(&connection->output->queue, buffer);
 }
 
-size_t valve_output_unsent(const struct valve_connection *connection)
+size_t valve_output_queued(const struct valve_connection *connection)
 {
     const struct valve_output *output = connection->output;
 
-    return output == NULL ? 0 : output->queue.size + output->held.size + output->reserved;
+    return output == NULL ? 0 : output->queue.size + output->held.size;
+}
+
+size_t valve_output_unsent(const struct valve_connection *connection)
+{
+    return valve_output_queued(connection) +
+           (connection->output == NULL ? 0 : connection->output->reserved);
 }
 
 static void take_sent(struct valve_worker *worker, struct valve_output_chain *chain, size_t sent)
@@ -192,6 +198,7 @@ int valve_output_send(struct valve_worker *worker, struct valve_connection *conn
             return -EAGAIN;
         if (sent < 0)
             return (int)sent;
+        output->handed += (size_t)sent;
         take_sent(worker, &output->queue, (size_t)sent);
     }
     return 0;

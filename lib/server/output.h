@@ -15,6 +15,9 @@
 /* Unsent bytes of a connection beyond which nothing that can wait is added. */
 #define VALVE_OUTPUT_BOUND ((size_t)128 * 1024)
 
+/* Large replies that wait for their turn, on one connection, beyond which none is started. */
+#define VALVE_TURN_WAITERS 8
+
 struct valve_output_chain {
     struct valve_buffer *first, *last;
     size_t size; /* bytes in it */
@@ -29,9 +32,11 @@ struct valve_output {
     bool begun;                      /* of that reply bytes were queued, and more will come */
     bool more; /* those bytes will follow at once: let the kernel wait for them */
     struct valve_wait_queue turn_wanted;
+    unsigned turn_waiters;               /* calls in it */
     struct valve_wait_queue room_wanted; /* for buffers to read into */
     struct valve_wait_queue progress;    /* the turn's owner waits for output to leave */
-    int untaken;                         /* bytes the socket held when the send timeout was set */
+    uint64_t handed;                     /* bytes given to the socket */
+    int64_t taken; /* of those the peer had taken so many when the send timeout was set */
 };
 
 /* The connection's output; made when it has none. NULL: no memory. */
@@ -57,7 +62,8 @@ void valve_output_queue(struct valve_worker *worker, struct valve_connection *co
 void valve_output_queue_piece(struct valve_worker *worker, struct valve_connection *connection,
                               struct valve_buffer *buffer);
 
-/* Unsent bytes, wherever they wait. */
+/* Unsent bytes of replies that are there; and with the room promised to those being read. */
+size_t valve_output_queued(const struct valve_connection *connection);
 size_t valve_output_unsent(const struct valve_connection *connection);
 
 /*

@@ -120,7 +120,9 @@ int valve_reply_turn(struct valve_call *call)
         return r;
     output = call->connection->output;
     do {
+        output->turn_waiters++;
         r = valve_wait_queue_wait(&output->turn_wanted, VALVE_NEVER);
+        output->turn_waiters--;
         if (r < 0)
             return r;
     } while (output->turn != NULL);
@@ -141,6 +143,11 @@ int valve_reply_wait_for_output(struct valve_call *call)
             return r;
     }
     return 0;
+}
+
+bool valve_reply_is_refused(const struct valve_call *call)
+{
+    return call->stage == VALVE_CALL_OPEN && valve_fiber_cancelled(call->fiber);
 }
 
 /* From the first bytes on the reply goes on, whatever its request said of time (PROTOCOL 1). */
@@ -177,9 +184,13 @@ static int next_piece(struct valve_call *call)
 {
     int r;
 
+    if (valve_reply_is_refused(call))
+        return -ECANCELED;
     valve_reply_begin(call, call->building);
     call->building = NULL;
     r = valve_reply_wait_for_output(call);
+    if (r == 0)
+        r = valve_worker_yield(call->worker); /* a client that keeps up is not the only one */
     if (r < 0)
         return r;
     call->building = valve_buffer_new(&call->worker->buffers,
@@ -270,6 +281,8 @@ int valve_reply_bytes_reserve(struct valve_call *call, size_t capacity, uint8_t 
     call->building = buffer;
     call->reserved = capacity;
     call->connection->output->reserved += capacity;
+    if (valve_output_unsent(call->connection) < VALVE_OUTPUT_BOUND)
+        valve_wait_queue_wake_one(&call->connection->output->room_wanted);
     *ret_data = buffer->data + VALVE_BUFFER_HEADROOM;
     return 0;
 }

@@ -23,6 +23,9 @@ void valve_reply_unreserve(struct valve_call *call);
 /* Queues a piece of the reply whose turn it is; from the first one on it has begun. */
 void valve_reply_begin(struct valve_call *call, struct valve_buffer *piece);
 
+/* Whether a large reply must not begin any more: the call was cancelled. */
+bool valve_reply_is_refused(const struct valve_call *call);
+
 /* Waits until the output is below its bound. 0 or -ECANCELED. */
 int valve_reply_wait_for_output(struct valve_call *call);
 

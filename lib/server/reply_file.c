@@ -20,6 +20,7 @@
 #include "server/worker.h"
 
 #define WINDOW ((size_t)512 * 1024) /* looked at, brought in and sent at once */
+#define RETRY  20000000             /* ns between looks for a free descriptor */
 
 /* Brings in one window. Owns its descriptor, since it may outlive the call. */
 struct bring_in_job {
@@ -45,6 +46,20 @@ static void bring_in_release(struct valve_job *job)
     free(self);
 }
 
+/* A descriptor of the job's own. Waits for one as long as for storage: the reply has begun. */
+static int duplicate(struct valve_call *call, int descriptor)
+{
+    uint64_t deadline = valve_deadline(call->worker->server->options.io_timeout);
+    int copy, r = 0;
+
+    while ((copy = fcntl(descriptor, F_DUPFD_CLOEXEC, 0)) < 0 && r == 0) {
+        if (errno != EMFILE || valve_deadline(0) >= deadline)
+            return -errno;
+        r = valve_call_sleep(call, valve_deadline(RETRY));
+    }
+    return copy >= 0 ? copy : r;
+}
+
 static int bring_in(struct valve_call *call, int descriptor, off_t offset, size_t size)
 {
     struct bring_in_job *self = malloc(sizeof *self);
@@ -54,12 +69,12 @@ static int bring_in(struct valve_call *call, int descriptor, off_t offset, size_
         return -ENOMEM;
     *self = (struct bring_in_job){
         .job = {.work = bring_in_work, .release = bring_in_release, .kind = VALVE_JOB_DATA},
-        .descriptor = fcntl(descriptor, F_DUPFD_CLOEXEC, 0),
+        .descriptor = duplicate(call, descriptor),
         .offset = offset,
         .size = size,
     };
     if (self->descriptor < 0) {
-        r = -errno;
+        r = self->descriptor;
         free(self);
         return r;
     }
@@ -103,6 +118,8 @@ static int send_window(struct valve_call *call, int descriptor, off_t *offset, s
         ssize_t sent = valve_os_send_file(socket, descriptor, offset, (size_t)(end - *offset));
         int r = 0;
 
+        if (sent > 0)
+            call->connection->output->handed += (size_t)sent;
         if (sent == -EAGAIN)
             r = wait_for_socket(call);
         else if (sent == 0)
@@ -188,6 +205,8 @@ struct valve_answer valve_reply_bytes_file(struct valve_call *call, const struct
 
     if (valve_reply_pointless(call))
         return valve_reply_answered(call);
+    if (r == 0 && valve_reply_is_refused(call))
+        r = -ECANCELED;
     if (r == 0)
         r = queue_front(call, reply, arm, size);
     if (r == 0)
@@ -196,6 +215,10 @@ struct valve_answer valve_reply_bytes_file(struct valve_call *call, const struct
         return valve_reply_answered(call);
     if (call->stage == VALVE_CALL_OPEN)
         return refuse(call, explain(r));
+    if (r == -EPIPE || r == -ECONNRESET) { /* the client left: no fault of anything here */
+        valve_connection_break(call->worker, call->connection);
+        return valve_reply_answered(call);
+    }
     snprintf(why, sizeof why, "%.300s: %s", what, explain(r));
     return valve_reply_broken(call, why);
 }

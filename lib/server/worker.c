@@ -107,20 +107,35 @@ void valve_worker_forget(struct valve_worker *worker, struct valve_connection *c
 
 void valve_worker_fiber_freed(struct valve_worker *worker)
 {
-    size_t chosen = 0;
-    struct valve_connection *connection;
-
     worker->no_stack = false;
-    if (worker->waiting_count == 0)
-        return;
-    /* One that holds nothing comes before one that waits for more. */
-    while (chosen < worker->waiting_count && worker->waiting[chosen]->in_flight > 0)
-        chosen++;
-    if (chosen == worker->waiting_count)
-        chosen = 0;
-    connection = worker->waiting[chosen];
-    take_from_waiting(worker, chosen);
+}
+
+/* The one that comes next: the first that holds nothing, else the first that may have more. */
+static struct valve_connection **find_waiting(const struct valve_worker *worker)
+{
+    for (size_t i = 0; i < worker->waiting_count; i++)
+        if (worker->waiting[i]->in_flight == 0)
+            return &worker->waiting[i];
+    for (size_t i = 0; i < worker->waiting_count; i++)
+        if (valve_worker_may_share(worker, worker->waiting[i]->in_flight))
+            return &worker->waiting[i];
+    return NULL;
+}
+
+/* Attends to a connection that waits for a fiber and may have one now; whether there was one. */
+static bool offer_fiber(struct valve_worker *worker)
+{
+    struct valve_connection **next, *connection;
+
+    if (worker->calls == worker->max_calls || worker->no_stack)
+        return false;
+    next = find_waiting(worker);
+    if (next == NULL)
+        return false;
+    connection = *next;
+    take_from_waiting(worker, (size_t)(next - worker->waiting));
     valve_connection_attend(worker, connection);
+    return true;
 }
 
 int valve_worker_yield(struct valve_worker *worker)
@@ -173,12 +188,15 @@ static void attend_batch(struct valve_worker *worker)
 static void turn(struct valve_worker *worker)
 {
     worker->now = valve_clock_now();
+    worker->no_stack = false; /* memory may have come free elsewhere: one more try a turn */
     valve_timeouts_expire(worker);
     valve_wait_queue_wake_all(&worker->next_turn);
     collect_deferred(worker);
     valve_scheduler_run(worker->scheduler, worker->now);
-    while (worker->attention.count > 0 || valve_scheduler_runnable(worker->scheduler))
-        attend_batch(worker);
+    do
+        while (worker->attention.count > 0 || valve_scheduler_runnable(worker->scheduler))
+            attend_batch(worker);
+    while (offer_fiber(worker));
 }
 
 static uint64_t earlier(uint64_t a, uint64_t b)
@@ -264,7 +282,9 @@ static void on_cut(struct valve_message *message)
  */
 static bool has_ended(const struct valve_worker *worker)
 {
-    return worker->stopping && (worker->jobs == 0 || worker->is_cut) &&
+    unsigned jobs = worker->jobs[VALVE_JOB_METADATA] + worker->jobs[VALVE_JOB_DATA];
+
+    return worker->stopping && (jobs == 0 || worker->is_cut) &&
            atomic_load_explicit(&worker->connections, memory_order_acquire) == 0;
 }
 

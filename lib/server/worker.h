@@ -69,9 +69,10 @@ struct valve_worker {
     bool no_stack;                     /* the last fiber could not be started */
     struct valve_connection **waiting; /* connections that wait for a fiber, in turn */
     size_t waiting_count, waiting_room;
-    struct valve_wait_queue next_turn;   /* fibers that let others go first */
-    struct valve_wait_queue jobs_wanted; /* fibers that wait to order a job */
-    unsigned max_jobs, jobs;             /* ordered from the pool: most, and now */
+    struct valve_wait_queue next_turn;                       /* fibers that let others go first */
+    struct valve_wait_queue jobs_wanted[VALVE_JOB_DATA + 1]; /* fibers that wait to order one */
+    unsigned jobs[VALVE_JOB_DATA + 1]; /* ordered from the pool, of each kind */
+    unsigned max_jobs;                 /* most of a kind */
 
     struct valve_buffer_pool buffers;
     struct valve_output *spare_outputs;
@@ -114,6 +115,14 @@ static inline struct valve_attendance *valve_attendance_at(struct valve_attendan
 /* Joins, or leaves, those that wait for a fiber. */
 void valve_worker_wait_for_fiber(struct valve_worker *worker, struct valve_connection *connection);
 void valve_worker_forget(struct valve_worker *worker, struct valve_connection *connection);
+
+/* Whether one that holds so many fibers (not none) may have one more. */
+static inline bool valve_worker_may_share(const struct valve_worker *worker, unsigned held)
+{
+    unsigned left = worker->max_calls - worker->calls;
+
+    return left > worker->max_calls / 8 && held <= left;
+}
 
 /* A fiber ended: attends to the connection that has waited longest for one. */
 void valve_worker_fiber_freed(struct valve_worker *worker);

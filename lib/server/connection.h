@@ -15,7 +15,6 @@
 
 #include "valve.h"
 
-struct valve_attendance;
 struct valve_worker;
 
 enum valve_connection_state {
@@ -71,13 +70,6 @@ static_assert(sizeof(struct valve_connection) == 192, "a slot is three cache lin
 
 /* Takes over a connection that the acceptor handed to this worker. */
 void valve_connection_adopt(struct valve_worker *worker, int descriptor);
-
-/* Reads what the socket has, once: into its waiting input, else into the worker's region. */
-void valve_connection_read(struct valve_worker *worker, struct valve_attendance *attendance);
-
-/* Starts the requests that were read, as far as the limits allow. */
-void valve_connection_process(struct valve_worker *worker,
-                              const struct valve_attendance *attendance);
 
 /*
  * Sends what can be sent, then settles what the connection waits for next: input, room, a

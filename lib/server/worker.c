@@ -11,6 +11,7 @@
 
 #include "server/call.h"
 #include "server/input.h"
+#include "server/intake.h"
 #include "server/os.h"
 #include "server/output.h"
 #include "server/server.h"
@@ -171,9 +172,9 @@ static void attend_batch(struct valve_worker *worker)
 
     worker->region_used = 0;
     while (read < batch && worker->region_used + VALVE_READ_MOST <= VALVE_REGION)
-        valve_connection_read(worker, valve_attendance_at(&worker->attention, read++));
+        valve_intake_read(worker, valve_attendance_at(&worker->attention, read++));
     for (size_t i = 0; i < read; i++)
-        valve_connection_process(worker, valve_attendance_at(&worker->attention, i));
+        valve_intake_process(worker, valve_attendance_at(&worker->attention, i));
     valve_scheduler_run(worker->scheduler, worker->now);
     for (size_t i = 0; i < read; i++) {
         struct valve_connection *connection =

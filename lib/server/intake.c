@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The intake of a connection: bytes are read, items found, requests started as far as limits allow.
+ */
+#include "server/intake.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+
+#include "server/call.h"
+#include "server/input.h"
+#include "server/os.h"
+#include "server/output.h"
+#include "server/server.h"
+#include "server/worker.h"
+
+#define REQUESTS_A_TURN 64 /* then the worker's other connections have theirs */
+
+static int descriptor_of(const struct valve_worker *worker,
+                         const struct valve_connection *connection)
+{
+    return valve_table_descriptor(&worker->server->table, connection);
+}
+
+/* Whether another byte is wanted: not behind a request that cannot be started yet. */
+bool valve_intake_is_wanted(const struct valve_connection *connection)
+{
+    const uint16_t over = VALVE_CONNECTION_ENDED | VALVE_CONNECTION_LAST;
+
+    if (connection->state == VALVE_CONNECTION_LINGERING)
+        return true;
+    return connection->state == VALVE_CONNECTION_OPEN && (connection->flags & over) == 0 &&
+           !valve_input_has_request(connection);
+}
+
+/* Bytes received; 0: none, for now or for ever, which the connection then knows. */
+static size_t receive(struct valve_worker *worker, struct valve_connection *connection,
+                      uint8_t *data, size_t room)
+{
+    int socket = descriptor_of(worker, connection);
+    ssize_t size;
+
+    do
+        size = recv(socket, data, room < VALVE_READ_MOST ? room : VALVE_READ_MOST, MSG_DONTWAIT);
+    while (size < 0 && errno == EINTR);
+    if (size > 0) {
+        connection->active_at = valve_worker_ms(worker);
+        return (size_t)size;
+    }
+    if (size < 0 && errno == EAGAIN)
+        return 0;
+    connection->flags |= VALVE_CONNECTION_ENDED;
+    /* The end of input alone is a client that has no more to ask; a hang-up is one that left. */
+    if (size < 0 || valve_os_peer_gone(socket))
+        valve_connection_break(worker, connection);
+    return 0;
+}
+
+void valve_intake_read(struct valve_worker *worker, struct valve_attendance *attendance)
+{
+    struct valve_connection *connection = attendance->connection;
+    uint8_t *data = worker->region + worker->region_used;
+    size_t room = VALVE_READ_MOST;
+
+    if ((connection->flags & VALVE_CONNECTION_READABLE) && valve_intake_is_wanted(connection)) {
+        size_t size;
+
+        connection->flags &= (uint16_t)~VALVE_CONNECTION_READABLE;
+        if (connection->input != NULL)
+            data = valve_input_room(connection->input, &room);
+        size = receive(worker, connection, data, room);
+        if (connection->input != NULL) {
+            connection->input->end += size;
+        } else if (connection->state == VALVE_CONNECTION_OPEN) {
+            attendance->data = data;
+            attendance->size = size;
+            worker->region_used += size;
+        }
+    }
+    if (worker->stopping)
+        connection->flags |= VALVE_CONNECTION_LAST;
+}
+
+/*
+ * Whether its own calls and output leave room for another request. Behind some large replies that
+ * wait for their turn nothing is started: fibers that only queue up are better with somebody else.
+ */
+bool valve_intake_within_limits(const struct valve_worker *worker,
+                                const struct valve_connection *connection)
+{
+    return connection->state == VALVE_CONNECTION_OPEN &&
+           connection->in_flight < worker->server->options.max_in_flight &&
+           valve_output_queued(connection) < VALVE_OUTPUT_BOUND &&
+           (connection->output == NULL || connection->output->turn_waiters < VALVE_TURN_WAITERS);
+}
+
+/*
+ * Dynamic thresholds (Choudhury and Hahne, 1998): a connection may hold as many fibers as are left.
+ * An eighth is kept for connections that hold none, since what others hold is not taken back.
+ */
+bool valve_intake_may_start(const struct valve_worker *worker,
+                            const struct valve_connection *connection)
+{
+    unsigned left = worker->max_calls - worker->calls;
+
+    if (!valve_intake_within_limits(worker, connection) || worker->no_stack || left == 0)
+        return false;
+    return connection->in_flight == 0 || valve_worker_may_share(worker, connection->in_flight);
+}
+
+/* Notes what the connection's last reply will be; nothing behind it is looked at. */
+static void set_last_word(struct valve_connection *connection, enum valve_scan verdict,
+                          const uint8_t *item, size_t size)
+{
+    connection->flags |= VALVE_CONNECTION_LAST;
+    connection->last_id = 0;
+    if (verdict == VALVE_SCAN_MALFORMED)
+        connection->last_word = VALVE_LAST_MALFORMED;
+    else if (verdict == VALVE_SCAN_TOO_LARGE)
+        connection->last_word = VALVE_LAST_TOO_LARGE;
+    else {
+        connection->last_word = VALVE_LAST_TOO_DEEP;
+        connection->last_id = valve_envelope_peek_id(item, size);
+    }
+}
+
+/* Finds the end of the item at `data`. Whether it is there. Errors end the connection's input. */
+static bool find_item(struct valve_connection *connection, const uint8_t *data, size_t size,
+                      struct valve_scan_state *scan)
+{
+    enum valve_scan verdict;
+    size_t taken;
+
+    if (scan->complete > 0)
+        return true;
+    if (scan->scanned == size)
+        return false;
+    verdict = valve_scanner_feed(scan->scanner, data + scan->scanned, size - scan->scanned, &taken);
+    scan->scanned += taken;
+    if (verdict == VALVE_SCAN_DONE)
+        scan->complete = scan->scanned;
+    else if (verdict != VALVE_SCAN_MORE)
+        set_last_word(connection, verdict, data, scan->scanned);
+    return verdict == VALVE_SCAN_DONE;
+}
+
+/* Starts requests from the front of `data`. Returns the bytes that are done with. */
+static size_t start_requests(struct valve_worker *worker, struct valve_connection *connection,
+                             const uint8_t *data, size_t size, struct valve_scan_state *scan)
+{
+    size_t done = 0;
+
+    for (unsigned started = 0; find_item(connection, data + done, size - done, scan); started++) {
+        const uint8_t *item = data + done;
+
+        if (started == REQUESTS_A_TURN || (!valve_intake_may_start(worker, connection) &&
+                                           !valve_call_is_cancel(item, scan->complete)))
+            return done;
+        if (valve_call_take(worker, connection, item, scan->complete) == -EAGAIN) {
+            worker->no_stack = true;
+            return done;
+        }
+        if (connection->state != VALVE_CONNECTION_OPEN)
+            return size;
+        done += scan->complete;
+        scan->scanned = scan->complete = 0;
+        valve_scanner_init(scan->scanner, &worker->server->scan_limits);
+    }
+    return connection->last_word == VALVE_LAST_NONE ? done : size;
+}
+
+/* Input that stands in the region: what is left of it at the end is kept. */
+static void process_region(struct valve_worker *worker, struct valve_connection *connection,
+                           const uint8_t *data, size_t size)
+{
+    struct valve_scan_state scan = {.scanner = worker->scanner};
+    size_t done;
+
+    valve_scanner_init(scan.scanner, &worker->server->scan_limits);
+    done = start_requests(worker, connection, data, size, &scan);
+    if (done < size && valve_input_keep(worker, connection, data + done, size - done, &scan) < 0) {
+        valve_server_log(worker->server, VALVE_LOG_WARNING, "no memory for a partial request");
+        valve_connection_break(worker, connection);
+    }
+}
+
+void valve_intake_process(struct valve_worker *worker, const struct valve_attendance *attendance)
+{
+    struct valve_connection *connection = attendance->connection;
+    struct valve_input *input = connection->input;
+
+    if (connection->state != VALVE_CONNECTION_OPEN)
+        return;
+    if (input != NULL)
+        valve_input_consume(worker, connection,
+                            start_requests(worker, connection, input->data + input->start,
+                                           input->end - input->start, &input->scan));
+    else if (attendance->size > 0)
+        process_region(worker, connection, attendance->data, attendance->size);
+}
+
+/* No fiber came free in time: the request at the front is answered `busy`. */
+void valve_intake_refuse_first(struct valve_worker *worker, struct valve_connection *connection)
+{
+    struct valve_input *input = connection->input;
+    size_t size = input->scan.complete;
+    uint32_t id = valve_envelope_peek_id(input->data + input->start, size);
+
+    worker->no_stack = false;
+    input->scan.scanned = input->scan.complete = 0;
+    valve_scanner_init(input->scan.scanner, &worker->server->scan_limits);
+    if (valve_call_refuse(worker, connection, id, "busy: too many requests are being answered") < 0)
+        valve_connection_break(worker, connection);
+    valve_input_consume(worker, connection, size);
+}

@@ -125,4 +125,7 @@ void config_listeners_clear(struct config *config);
 /* Completes the defaults that hang on the address, and checks each listener and all together. */
 void config_listeners_check(struct config *config, struct config_errors *errors);
 
+/* Reports it when there is none, neither in the file nor on the command line. */
+void config_listeners_require(const struct config *config, struct config_errors *errors);
+
 #endif

@@ -130,12 +130,16 @@ static void default_allow(struct config_listener *listener)
                               : CONFIG_ALLOW_ALL & ~(unsigned)CONFIG_ALLOW_DEL;
 }
 
-void config_listeners_check(struct config *config, struct config_errors *errors)
+void config_listeners_require(const struct config *config, struct config_errors *errors)
 {
     if (config->listener_count == 0)
         config_errors_add(errors, config->path, 0,
                           "there is no listener: add a section [listen NAME] with an address, or "
                           "give --listen ADDRESS");
+}
+
+void config_listeners_check(struct config *config, struct config_errors *errors)
+{
     for (size_t i = 0; i < config->listener_count; i++) {
         struct config_listener *listener = &config->listeners[i];
 

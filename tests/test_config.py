@@ -135,6 +135,12 @@ class Config(unittest.TestCase):
         # Which root it would have named is not known: nothing is said about the default one.
         self.assertEqual(len(result.stderr.splitlines()), 1, result.stderr)
 
+    def test_a_file_without_listeners_and_one_on_the_command_line(self):
+        self.write(f"[files]\nroot = {self.directory}/root\n")
+        self.assertIn("there is no listener", self.run_valved("-t").stderr)
+        result = self.run_valved("-t", "--listen", f"unix:{self.socket}")
+        self.assertEqual((result.returncode, result.stderr), (0, ""))
+
     def test_dump_is_a_configuration(self):
         """It is accepted again, and then says the same."""
         self.write(self.ini(server="workers = 2\nmax_fibers = 100", limits="idle_timeout = 90s",

@@ -7,7 +7,7 @@
 
 #include "calc.h"
 
-#define SECONDS(n) ((uint64_t)(n) * 1000000000)
+#define SECONDS(n) ((uint64_t)(n)*1000000000)
 
 static int print_result(const struct calc_eval_result *result, const struct valve_client *client)
 {

@@ -108,7 +108,7 @@ static void complain(struct valve_acceptor *acceptor, const char *why)
         return;
     acceptor->complained_at = now;
     valve_server_log(acceptor->server, VALVE_LOG_WARNING,
-                     "no new connections for now: %s (%llu are open)", why,
+                     "no new connections are accepted: %s (%llu are open)", why,
                      (unsigned long long)open_connections(acceptor->server));
 }
 

@@ -33,7 +33,7 @@ bool valve_intake_is_wanted(const struct valve_connection *connection)
            !valve_input_has_request(connection);
 }
 
-/* Bytes received; 0: none, for now or for ever, which the connection then knows. */
+/* Bytes received; 0: none yet, or never again, which the connection then knows. */
 static size_t receive(struct valve_worker *worker, struct valve_connection *connection,
                       uint8_t *data, size_t room)
 {

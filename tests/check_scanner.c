@@ -1,23 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * The scanner: every verdict at its byte, however the bytes are cut, and against a reference.
- */
-#include "rpc/scanner.h"
+/* The scanner: every verdict at its byte, however the bytes are cut. */
+#include "check_scanner.h"
 
-#include <check.h>
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "rpc_bytes.h"
 
 #define MAX_SIZE  8192
 #define MAX_DEPTH 16
-
-struct result {
-    enum valve_scan verdict;
-    size_t taken;
-};
 
 static struct valve_scanner *new_scanner(size_t max_size, unsigned max_depth)
 {
@@ -29,12 +20,8 @@ static struct valve_scanner *new_scanner(size_t max_size, unsigned max_depth)
     return scanner;
 }
 
-/*
- * Feeds a copy of each piece, in memory of exactly its size, so that a sanitizer sees any read
- * beyond it. `cut` is the first cut; further ones follow at each `stride` bytes (0: none).
- */
-static struct result scan(const uint8_t *data, size_t size, size_t max_size, unsigned max_depth,
-                          size_t cut, size_t stride)
+struct result scan(const uint8_t *data, size_t size, size_t max_size, unsigned max_depth,
+                   size_t cut, size_t stride)
 {
     struct valve_scanner *scanner = new_scanner(max_size, max_depth);
     struct result result = {VALVE_SCAN_MORE, 0};
@@ -80,7 +67,7 @@ static void check_scan(const uint8_t *data, size_t size, size_t max_size, unsign
 /* ---- RFC 8949 ------------------------------------------------------------------------------- */
 
 /* Appendix A, in its order. */
-static const char *const examples[] = {
+const char *const examples[] = {
     "00",
     "01",
     "0a",
@@ -163,6 +150,7 @@ static const char *const examples[] = {
     "826161bf61626163ff",
     "bf6346756ef563416d7421ff",
 };
+const size_t example_count = LENGTH(examples);
 
 START_TEST(accepts_the_examples_of_the_rfc)
 {
@@ -479,200 +467,6 @@ START_TEST(a_scanner_is_used_again)
 }
 END_TEST
 
-/* ---- Against a reference -------------------------------------------------------------------- */
-
-/*
- * A scanner that is slow and plain: it reads a prefix of the input recursively and adds up what is
- * missing. Asked of ever longer prefixes, it shows where each verdict falls.
- */
-struct reference {
-    const uint8_t *data;
-    size_t size, position;
-    uint64_t owed;
-    unsigned max_depth;
-    bool malformed, deep;
-};
-
-#define ENOUGH ((uint64_t)1 << 40) /* more than any limit, and far from wrapping */
-
-static void owe(struct reference *reference, uint64_t bytes)
-{
-    reference->owed += bytes < ENOUGH ? bytes : ENOUGH;
-    if (reference->owed > ENOUGH)
-        reference->owed = ENOUGH;
-}
-
-static void read_item(struct reference *reference, unsigned depth);
-
-static void read_items(struct reference *reference, uint64_t count, unsigned depth)
-{
-    for (uint64_t i = 0; i < count && !reference->malformed; i++) {
-        if (reference->position == reference->size) {
-            owe(reference, count - i);
-            return;
-        }
-        read_item(reference, depth);
-    }
-}
-
-static void read_to_break(struct reference *reference, unsigned major, unsigned depth)
-{
-    for (uint64_t items = 0; !reference->malformed; items++) {
-        bool odd = major == 5 && items % 2 == 1;
-        uint8_t next;
-
-        if (reference->position == reference->size) {
-            owe(reference, odd ? 2 : 1);
-            return;
-        }
-        next = reference->data[reference->position];
-        if (next == 0xff) {
-            reference->malformed |= odd;
-            reference->position++;
-            return;
-        }
-        if (major < 4 && (next >> 5 != major || (next & 31) == 31))
-            reference->malformed = true;
-        else
-            read_item(reference, depth);
-    }
-}
-
-static uint64_t read_argument(struct reference *reference, unsigned bytes)
-{
-    uint64_t argument = 0;
-
-    for (unsigned i = 0; i < bytes; i++)
-        argument = argument << 8 | reference->data[reference->position++];
-    return argument;
-}
-
-static void read_content(struct reference *reference, unsigned major, uint64_t argument,
-                         unsigned depth)
-{
-    uint64_t left = reference->size - reference->position;
-
-    if (major == 2 || major == 3) {
-        reference->position += (size_t)(argument < left ? argument : left);
-        owe(reference, argument < left ? 0 : argument - left);
-    } else if (major == 4) {
-        read_items(reference, argument, depth);
-    } else if (major == 5) {
-        read_items(reference, argument < ENOUGH ? 2 * argument : ENOUGH, depth);
-    } else if (major == 6) {
-        read_items(reference, 1, depth);
-    }
-}
-
-static void read_item(struct reference *reference, unsigned depth)
-{
-    uint8_t initial = reference->data[reference->position++];
-    unsigned major = initial >> 5, info = initial & 31, bytes = 0;
-    uint64_t argument = info;
-
-    if ((info >= 28 && info <= 30) || (info == 31 && (major < 2 || major > 5))) {
-        reference->malformed = true;
-        return;
-    }
-    if (major == 4 || major == 5)
-        reference->deep |= ++depth > reference->max_depth;
-    if (info == 31) {
-        read_to_break(reference, major, depth);
-        return;
-    }
-    if (info >= 24)
-        bytes = 1u << (info - 24);
-    if (bytes > reference->size - reference->position) {
-        owe(reference, bytes - (reference->size - reference->position) + (major == 6));
-        reference->position = reference->size;
-        return;
-    }
-    if (bytes > 0)
-        argument = read_argument(reference, bytes);
-    if (initial == 0xf8 && argument < 32)
-        reference->malformed = true;
-    else
-        read_content(reference, major, argument, depth);
-}
-
-static struct result reference_scan(const uint8_t *data, size_t size, size_t max_size,
-                                    unsigned max_depth)
-{
-    for (size_t prefix = 1; prefix <= size; prefix++) {
-        struct reference reference = {.data = data, .size = prefix, .max_depth = max_depth};
-
-        read_item(&reference, 0);
-        if (reference.malformed)
-            return (struct result){VALVE_SCAN_MALFORMED, prefix};
-        if (prefix + reference.owed > max_size)
-            return (struct result){VALVE_SCAN_TOO_LARGE, prefix};
-        if (reference.deep)
-            return (struct result){VALVE_SCAN_TOO_DEEP, prefix};
-        if (reference.owed == 0)
-            return (struct result){VALVE_SCAN_DONE, prefix};
-    }
-    return (struct result){VALVE_SCAN_MORE, size};
-}
-
-static void mutate(struct bytes *bytes, uint64_t *seed)
-{
-    static const uint8_t heads[] = {0x00, 0x18, 0x1b, 0x41, 0x58, 0x5b, 0x5f, 0x61, 0x79, 0x7f,
-                                    0x80, 0x82, 0x9a, 0x9b, 0x9f, 0xa1, 0xb8, 0xbf, 0xc1, 0xd8,
-                                    0xdb, 0xe0, 0xf6, 0xf8, 0xfb, 0xff, 0x1c, 0xbb, 0x40, 0xa0};
-    size_t place = random_below(seed, bytes->size);
-
-    switch (random_below(seed, 5)) {
-    case 0:
-        bytes->data[place] = (uint8_t)random_next(seed);
-        break;
-    case 1:
-        bytes->data[place] = heads[random_below(seed, sizeof heads)];
-        break;
-    case 2:
-        bytes->data[place] ^= (uint8_t)(1u << random_below(seed, 8));
-        break;
-    case 3: /* put something in between */
-        memmove(bytes->data + place + 1, bytes->data + place, bytes->size++ - place);
-        bytes->data[place] = heads[random_below(seed, sizeof heads)];
-        break;
-    default: /* take something out */
-        if (bytes->size > 1)
-            memmove(bytes->data + place, bytes->data + place + 1, --bytes->size - place);
-        break;
-    }
-}
-
-START_TEST(agrees_with_the_reference)
-{
-    uint64_t seed = UINT64_C(0x76616c7665) + (uint64_t)_i;
-    unsigned verdicts[VALVE_SCAN_TOO_DEEP + 1] = {0};
-
-    for (unsigned round = 0; round < 12500; round++) {
-        struct bytes bytes = from_hex(examples[random_below(&seed, (size_t)LENGTH(examples))]);
-        struct bytes more = from_hex(examples[random_below(&seed, (size_t)LENGTH(examples))]);
-        size_t max_size = 1 + random_below(&seed, 64), stride = random_below(&seed, 4);
-        unsigned max_depth = (unsigned)random_below(&seed, 5);
-        struct result expected, result;
-
-        memcpy(bytes.data + bytes.size, more.data, more.size);
-        bytes.size += more.size;
-        for (size_t changes = 1 + random_below(&seed, 4); changes > 0; changes--)
-            mutate(&bytes, &seed);
-        expected = reference_scan(bytes.data, bytes.size, max_size, max_depth);
-        verdicts[expected.verdict]++;
-        result = scan(bytes.data, bytes.size, max_size, max_depth, 0, 0);
-        ck_assert_msg(result.verdict == expected.verdict && result.taken == expected.taken,
-                      "seed base 76616c7665 + %d, round %u: %d at %zu, not %d at %zu", _i, round,
-                      (int)result.verdict, result.taken, (int)expected.verdict, expected.taken);
-        result = scan(bytes.data, bytes.size, max_size, max_depth, 1 + stride, stride);
-        ck_assert_msg(result.verdict == expected.verdict && result.taken == expected.taken,
-                      "seed base 76616c7665 + %d, round %u, in pieces", _i, round);
-    }
-    for (unsigned i = 0; i <= VALVE_SCAN_TOO_DEEP; i++)
-        ck_assert_uint_gt(verdicts[i], 100);
-}
-END_TEST
-
 /* ---- Heads ---------------------------------------------------------------------------------- */
 
 START_TEST(heads_are_read_as_they_are_written)
@@ -752,10 +546,10 @@ static Suite *scanner_suite(void)
     tcase_add_test(tcase, an_item_of_exactly_the_limit_passes);
     tcase_add_test(tcase, depth_of_ten_thousand_is_refused_at_level_17);
     tcase_add_test(tcase, a_scanner_is_used_again);
-    tcase_add_loop_test(tcase, agrees_with_the_reference, 0, 8);
     tcase_add_test(tcase, heads_are_read_as_they_are_written);
     tcase_add_test(tcase, each_initial_byte_has_its_description);
     suite_add_tcase(suite, tcase);
+    add_reference_tests(suite);
     return suite;
 }
 
@@ -764,7 +558,6 @@ int main(void)
     SRunner *runner = srunner_create(scanner_suite());
     int failed;
 
-    printf("scanner: messages mutated from seed 0x76616c7665\n");
     srunner_run_all(runner, CK_NORMAL);
     failed = srunner_ntests_failed(runner);
     srunner_free(runner);

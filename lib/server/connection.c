@@ -27,12 +27,6 @@ enum watch {
     WATCH_HANGUP, /* neither, but the client may go away */
 };
 
-static int descriptor_of(const struct valve_worker *worker,
-                         const struct valve_connection *connection)
-{
-    return valve_table_descriptor(&worker->server->table, connection);
-}
-
 void valve_connection_attend(struct valve_worker *worker, struct valve_connection *connection)
 {
     if (connection->flags & VALVE_CONNECTION_LISTED)
@@ -85,7 +79,7 @@ static void set_watch(struct valve_worker *worker, struct valve_connection *conn
     connection->watch = (uint8_t)watch;
     if (watch == WATCH_NOTHING)
         return;
-    event_assign(&connection->event, worker->base, descriptor_of(worker, connection),
+    event_assign(&connection->event, worker->base, valve_connection_descriptor(worker, connection),
                  events_of(watch), on_event, worker);
     if (event_add(&connection->event, NULL) < 0) {
         connection->watch = WATCH_NOTHING;
@@ -98,7 +92,7 @@ static void set_watch(struct valve_worker *worker, struct valve_connection *conn
 /* Lets go of the slot and then of the descriptor, which makes it the acceptor's again. */
 static void close_connection(struct valve_worker *worker, struct valve_connection *connection)
 {
-    int descriptor = descriptor_of(worker, connection);
+    int descriptor = valve_connection_descriptor(worker, connection);
 
     set_watch(worker, connection, WATCH_NOTHING);
     valve_worker_forget(worker, connection);
@@ -136,7 +130,7 @@ void valve_connection_break(struct valve_worker *worker, struct valve_connection
     if (connection->state == VALVE_CONNECTION_BROKEN)
         return;
     connection->state = VALVE_CONNECTION_BROKEN;
-    shutdown(descriptor_of(worker, connection), SHUT_RDWR);
+    shutdown(valve_connection_descriptor(worker, connection), SHUT_RDWR);
     set_watch(worker, connection, WATCH_NOTHING);
     valve_timeouts_set(worker, connection, VALVE_TIMEOUT_NONE, valve_worker_ms(worker));
     valve_output_drop(worker, connection);
@@ -153,7 +147,7 @@ static void linger(struct valve_worker *worker, struct valve_connection *connect
         close_connection(worker, connection);
         return;
     }
-    shutdown(descriptor_of(worker, connection), SHUT_WR);
+    shutdown(valve_connection_descriptor(worker, connection), SHUT_WR);
     connection->state = VALVE_CONNECTION_LINGERING;
     set_watch(worker, connection, WATCH_READ);
     if (connection->state == VALVE_CONNECTION_LINGERING)
@@ -228,20 +222,21 @@ static void settle_watch(struct valve_worker *worker, struct valve_connection *c
  */
 static int64_t taken_output(struct valve_worker *worker, const struct valve_connection *connection)
 {
-    int untaken = valve_os_untaken(descriptor_of(worker, connection));
+    int untaken = valve_os_untaken(valve_connection_descriptor(worker, connection));
 
     return untaken < 0 ? INT64_MIN : (int64_t)connection->output->handed - untaken;
 }
 
-/* The send timeout runs anew whenever the client has taken something. */
-static void settle_send_timeout(struct valve_worker *worker, struct valve_connection *connection)
+/* The send timeout runs anew whenever the client has taken something; whether it does now. */
+static bool renew_send_timeout(struct valve_worker *worker, struct valve_connection *connection)
 {
     int64_t taken = taken_output(worker, connection);
 
     if (connection->timeout == VALVE_TIMEOUT_SEND && taken <= connection->output->taken)
-        return;
+        return false;
     connection->output->taken = taken;
     valve_timeouts_set(worker, connection, VALVE_TIMEOUT_SEND, valve_worker_ms(worker));
+    return true;
 }
 
 static void settle_no_timeout(struct valve_worker *worker, struct valve_connection *connection)
@@ -255,7 +250,7 @@ static void settle_timeout(struct valve_worker *worker, struct valve_connection 
     const uint16_t waiting = VALVE_CONNECTION_WAITING;
 
     if (connection->flags & VALVE_CONNECTION_BLOCKED)
-        settle_send_timeout(worker, connection);
+        renew_send_timeout(worker, connection);
     else if ((connection->flags & waiting) && connection->in_flight == 0)
         valve_timeouts_set(worker, connection, VALVE_TIMEOUT_FIBER, connection->input->began_at);
     else if (valve_input_has_request(connection) ||
@@ -274,17 +269,13 @@ static void settle_timeout(struct valve_worker *worker, struct valve_connection 
 /* A request that is whole and was not started: next turn, or when there is a fiber for it. */
 static void settle_waiting_request(struct valve_worker *worker, struct valve_connection *connection)
 {
-    const bool has_request = valve_input_has_request(connection);
-
-    if (!has_request || !valve_intake_within_limits(worker, connection) ||
-        valve_intake_may_start(worker, connection))
+    if (!valve_input_has_request(connection) || !valve_intake_within_limits(worker, connection)) {
         valve_worker_forget(worker, connection);
-    if (!has_request)
-        return;
-    if (valve_intake_may_start(worker, connection)) {
+    } else if (valve_intake_may_start(worker, connection)) {
+        valve_worker_forget(worker, connection);
         connection->flags |= VALVE_CONNECTION_LISTED;
         valve_attendance_add(&worker->deferred, connection);
-    } else if (valve_intake_within_limits(worker, connection)) {
+    } else {
         valve_worker_wait_for_fiber(worker, connection);
     }
 }
@@ -322,23 +313,11 @@ void valve_connection_settle(struct valve_worker *worker, struct valve_connectio
 
 /* ---- Timeouts and the stop ---- */
 
-/* Whether the client took something since the timeout was set: then it runs anew. */
-static bool takes_output(struct valve_worker *worker, struct valve_connection *connection)
-{
-    int64_t taken = taken_output(worker, connection);
-
-    if (taken <= connection->output->taken)
-        return false;
-    connection->output->taken = taken;
-    valve_timeouts_set(worker, connection, VALVE_TIMEOUT_SEND, valve_worker_ms(worker));
-    return true;
-}
-
 void valve_connection_overdue(struct valve_worker *worker, struct valve_connection *connection)
 {
     enum valve_timeout timeout = connection->timeout;
 
-    if (timeout == VALVE_TIMEOUT_SEND && takes_output(worker, connection))
+    if (timeout == VALVE_TIMEOUT_SEND && renew_send_timeout(worker, connection))
         return;
     /* What has come in time, while this worker was busy, counts. */
     if ((timeout == VALVE_TIMEOUT_IDLE || timeout == VALVE_TIMEOUT_REQUEST) &&

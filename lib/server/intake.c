@@ -16,12 +16,6 @@
 
 #define REQUESTS_A_TURN 64 /* then the worker's other connections have theirs */
 
-static int descriptor_of(const struct valve_worker *worker,
-                         const struct valve_connection *connection)
-{
-    return valve_table_descriptor(&worker->server->table, connection);
-}
-
 /* Whether another byte is wanted: not behind a request that cannot be started yet. */
 bool valve_intake_is_wanted(const struct valve_connection *connection)
 {
@@ -37,7 +31,7 @@ bool valve_intake_is_wanted(const struct valve_connection *connection)
 static size_t receive(struct valve_worker *worker, struct valve_connection *connection,
                       uint8_t *data, size_t room)
 {
-    int socket = descriptor_of(worker, connection);
+    int socket = valve_connection_descriptor(worker, connection);
     ssize_t size;
 
     do
@@ -124,6 +118,12 @@ static void set_last_word(struct valve_connection *connection, enum valve_scan v
     }
 }
 
+static void begin_item(const struct valve_worker *worker, struct valve_scan_state *scan)
+{
+    scan->scanned = scan->complete = 0;
+    valve_scanner_init(scan->scanner, &worker->server->scan_limits);
+}
+
 /* Finds the end of the item at `data`. Whether it is there. Errors end the connection's input. */
 static bool find_item(struct valve_connection *connection, const uint8_t *data, size_t size,
                       struct valve_scan_state *scan)
@@ -163,8 +163,7 @@ static size_t start_requests(struct valve_worker *worker, struct valve_connectio
         if (connection->state != VALVE_CONNECTION_OPEN)
             return size;
         done += scan->complete;
-        scan->scanned = scan->complete = 0;
-        valve_scanner_init(scan->scanner, &worker->server->scan_limits);
+        begin_item(worker, scan);
     }
     return connection->last_word == VALVE_LAST_NONE ? done : size;
 }
@@ -176,7 +175,7 @@ static void process_region(struct valve_worker *worker, struct valve_connection 
     struct valve_scan_state scan = {.scanner = worker->scanner};
     size_t done;
 
-    valve_scanner_init(scan.scanner, &worker->server->scan_limits);
+    begin_item(worker, &scan);
     done = start_requests(worker, connection, data, size, &scan);
     if (done < size && valve_input_keep(worker, connection, data + done, size - done, &scan) < 0) {
         valve_server_log(worker->server, VALVE_LOG_WARNING, "no memory for a partial request");
@@ -207,8 +206,7 @@ void valve_intake_refuse_first(struct valve_worker *worker, struct valve_connect
     uint32_t id = valve_envelope_peek_id(input->data + input->start, size);
 
     worker->no_stack = false;
-    input->scan.scanned = input->scan.complete = 0;
-    valve_scanner_init(input->scan.scanner, &worker->server->scan_limits);
+    begin_item(worker, &input->scan);
     if (valve_call_refuse(worker, connection, id, "busy: too many requests are being answered") < 0)
         valve_connection_break(worker, connection);
     valve_input_consume(worker, connection, size);

@@ -189,7 +189,7 @@ static ssize_t send_once(int socket, const struct valve_output *output)
 int valve_output_send(struct valve_worker *worker, struct valve_connection *connection)
 {
     struct valve_output *output = connection->output;
-    int socket = valve_table_descriptor(&worker->server->table, connection);
+    int socket = valve_connection_descriptor(worker, connection);
 
     while (output != NULL && output->queue.size > 0) {
         ssize_t sent = send_once(socket, output);

@@ -111,7 +111,7 @@ static int wait_for_socket(struct valve_call *call)
 /* Sends one window that is in memory. Returns 0 or -errno; -ENODATA: the file ends here. */
 static int send_window(struct valve_call *call, int descriptor, off_t *offset, size_t size)
 {
-    int socket = valve_table_descriptor(&call->worker->server->table, call->connection);
+    int socket = valve_connection_descriptor(call->worker, call->connection);
     off_t end = *offset + (off_t)size;
 
     while (*offset < end) {

@@ -45,6 +45,13 @@ struct valve_server {
     bool cut; /* connections were cut before they were answered */
 };
 
+/* The descriptor of a worker's connection: the index of its slot. */
+static inline int valve_connection_descriptor(const struct valve_worker *worker,
+                                              const struct valve_connection *connection)
+{
+    return valve_table_descriptor(&worker->server->table, connection);
+}
+
 /* Hands a formatted message to the server's log. Any thread. */
 void valve_server_log(const struct valve_server *server, enum valve_priority priority,
                       const char *format, ...) VALVE_PRINTF(3, 4);

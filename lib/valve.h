@@ -17,12 +17,16 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <sys/types.h>
 #include <time.h>
 
 #ifdef __cplusplus
 extern "C" {
 #endif
+
+/* What is declared here is all that libvalve.so shows. */
+#pragma GCC visibility push(default)
 
 #define VALVE_NEVER        UINT64_MAX /* the deadline that does not come */
 #define VALVE_ERROR_TEXT   512        /* most bytes in the text of an error reply */
@@ -47,6 +51,12 @@ struct valve_text {
 };
 
 struct valve_bytes {
+    const uint8_t *data;
+    size_t size;
+};
+
+/* One item of CBOR of whatever type, as it travels: well-formed, and otherwise not looked at. */
+struct valve_any {
     const uint8_t *data;
     size_t size;
 };
@@ -94,12 +104,15 @@ enum valve_shape {
     VALVE_SHAPE_UINT,   /* uint64_t from low to high */
     VALVE_SHAPE_INT,    /* int64_t from low to high (two's complement in the table) */
     VALVE_SHAPE_BOOL,   /* bool */
+    VALVE_SHAPE_FLOAT,  /* double; sent in the shortest form that keeps its value */
     VALVE_SHAPE_TEXT,   /* struct valve_text of low to high bytes */
     VALVE_SHAPE_BYTES,  /* struct valve_bytes of low to high bytes */
+    VALVE_SHAPE_ANY,    /* struct valve_any */
     VALVE_SHAPE_NIL,    /* nothing: the value is its type */
     VALVE_SHAPE_STRUCT, /* map with text keys: a C struct */
     VALVE_SHAPE_TUPLE,  /* array of fixed length: a C struct */
     VALVE_SHAPE_LIST,   /* [* T]: struct { const T *items; size_t count; } */
+    VALVE_SHAPE_MAP,    /* {* tstr => T}: a list whose elements are tuples of key and value */
     VALVE_SHAPE_SUM,    /* "Variant" or {"Variant" => T}: enum kind, then a union */
     VALVE_SHAPE_CHOICE, /* types that the first head tells apart: enum kind, then a union */
 };
@@ -109,7 +122,10 @@ enum {
     VALVE_MEMBER_BOXED = 1 << 1,    /* the C member is a const pointer to the value */
 };
 enum {
-    VALVE_TYPE_OPEN = 1 << 0, /* a struct that ends in * tstr => any: unknown keys are skipped */
+    VALVE_TYPE_OPEN = 1 << 0,  /* a struct that ends in * tstr => any: unknown keys are skipped */
+    VALVE_TYPE_INDEX = 1 << 1, /* a UINT that names an element of the table members[0].type */
+    VALVE_TYPE_TABLE = 1 << 2, /* a list whose elements indices name */
+    VALVE_TYPE_EDGES = 1 << 3, /* an index, or something that holds one */
 };
 
 struct valve_type;
@@ -132,10 +148,53 @@ struct valve_type {
     uint32_t size;  /* of the C value */
     uint32_t alignment;
     uint32_t least; /* bytes of its smallest encoding */
-    uint32_t count; /* members; of a list: 1 */
+    uint32_t count; /* members; of a list, a map and an index: 1 */
     uint64_t low, high;
     const struct valve_member *members; /* a struct's: in the order they are sent */
 };
+
+/* ---- Bytes and values: what servers and clients do for a message, for whoever has bytes ------ */
+
+/* How much a reader takes upon itself. */
+struct valve_limits {
+    size_t max_size;    /* bytes of the item */
+    unsigned max_depth; /* levels of arrays and maps */
+};
+
+/*
+ * Decodes the item at `data` into `ret_value` (type->size bytes), which is allocated in the arena
+ * where it is not flat; text, bytes and any point into `data`. *ret_taken (may be NULL) is the
+ * item's length: what follows it is not looked at. Never waits, and with a warm arena allocates
+ * nothing.
+ *   -EAGAIN   the item does not end within `size` bytes
+ *   -EBADMSG  it is not well-formed, or not of this type
+ *   -EMSGSIZE it is longer, or announces more, than limits->max_size
+ *   -ELOOP    it is nested deeper than limits->max_depth
+ *   -ENOMEM   the arena's limit, or no memory
+ * Then *ret_error says where (the path into the value) and what, *ret_taken at which byte, and
+ * `ret_value` is of no use.
+ */
+int valve_value_decode(const struct valve_type *type, const struct valve_limits *limits,
+                       const void *data, size_t size, struct valve_arena *arena, void *ret_value,
+                       size_t *ret_taken, struct valve_error *ret_error) VALVE_MUST_USE;
+
+/*
+ * Encodes a value into the arena, in the deterministic form of RFC 8949, 4.2.1 (what stands for
+ * `any` is sent as it is).
+ *   -EINVAL   it breaks its type: a bound, text that is no UTF-8, an unknown kind, keys that come
+ *             twice, an index that names nothing
+ *   -EMSGSIZE, -ELOOP, -ENOMEM as above
+ * Then *ret_error says where and what.
+ */
+int valve_value_encode(const struct valve_type *type, const struct valve_limits *limits,
+                       const void *value, struct valve_arena *arena, struct valve_bytes *ret_bytes,
+                       struct valve_error *ret_error) VALVE_MUST_USE;
+
+/*
+ * Writes a value in CBOR's diagnostic notation (RFC 8949, section 8) on one line, without a
+ * newline. The value must be sound: decoded, or fit to be encoded. 0 or -EIO.
+ */
+int valve_value_print(const struct valve_type *type, const void *value, FILE *stream);
 
 /* ---- Serving -------------------------------------------------------------------------------- */
 
@@ -150,6 +209,7 @@ struct valve_answer {
 /* A service: what valve-cddl knows of it, and the handlers that somebody wrote. */
 struct valve_service {
     const char *name;
+    const char *digest;               /* of its schema: see valve-cddl --digest */
     const struct valve_type *request; /* the sum of its methods */
     struct valve_answer (*dispatch)(const struct valve_service *service, struct valve_call *call,
                                     const void *request);
@@ -198,7 +258,16 @@ struct valve_listener_options {
     void *context;       /* what valve_call_listener() tells the handlers of it */
 };
 
+/* Log messages of WARNING and above go to stderr, for one. */
 void valve_server_options_default(struct valve_server_options *ret_options);
+
+/*
+ * Serves until SIGTERM or SIGINT: all that a simple program needs. `options` may be NULL: the
+ * defaults. Prints "listening on ADDRESS" to stdout once it is (with the port that the kernel
+ * chose). 0: stopped in good order; else a negative errno, explained in *ret_error.
+ */
+int valve_serve(const struct valve_service *service, const char *address,
+                const struct valve_server_options *options, struct valve_error *ret_error);
 
 /*
  * Makes a server, raises the descriptor limit of the process and maps the connection table. No
@@ -293,6 +362,13 @@ int valve_call_run(struct valve_call *call, struct valve_job *job) VALVE_MUST_US
 /* Suspends the handler. 0 when `deadline` came, -ECANCELED or -ETIMEDOUT (the call's own). */
 int valve_call_sleep(struct valve_call *call, uint64_t deadline) VALVE_MUST_USE;
 
+/*
+ * The words of an error reply for what a wait, a job or a constructor returned, code first:
+ * -ECANCELED "cancelled: ...", -ETIMEDOUT "timeout: ...", -EBUSY, -ENOMEM and the like "busy: ...",
+ * others "io: ...". Constant.
+ */
+struct valve_text valve_error_words(int error);
+
 /* ---- Replies: the generated constructors are made of these ------------------------------------
  *
  * A reply is small (built whole, sent when its turn comes) or large (begun before it is complete).
@@ -344,6 +420,44 @@ struct valve_answer valve_reply_bytes_file(struct valve_call *call, const struct
                                            unsigned arm, int descriptor, off_t offset,
                                            uint64_t size, const char *what);
 
+/*
+ * An item of a stream, before the reply. Sent as a whole, so items of several streams and small
+ * replies may follow each other. Waits while more is unsent than a client that keeps up would
+ * leave; a handler that is ahead of its client is suspended here.
+ *   -ECANCELED, -ETIMEDOUT  also where it need not have waited; nothing was queued
+ *   -EINVAL (it breaks its type), -EMSGSIZE (over 16 MiB), -ENOMEM
+ */
+int valve_reply_item(struct valve_call *call, const struct valve_type *type,
+                     const void *item) VALVE_MUST_USE;
+
+/* Nothing: the answer to a one-way request that was not refused. */
+struct valve_answer valve_reply_none(struct valve_call *call);
+
+/*
+ * The answer is promised: whoever has *ret_later, another fiber or another thread, gives it, even
+ * before the handler has returned. The fiber stays with the call until then, and so do its arena
+ * and its request; cancellation, the call's deadline and a client that is gone end the call without
+ * an answer from here (`cancelled`, `timeout`). A promise is a name, not a pointer: one that was
+ * kept, or lost, or used twice, is harmless. It must not be used once the server was freed.
+ */
+struct valve_later {
+    struct valve_server *server;
+    uint32_t slot, generation;
+};
+struct valve_answer valve_reply_later(struct valve_call *call, const struct valve_type *reply,
+                                      struct valve_later *ret_later);
+
+/*
+ * Gives a promised answer. From any thread, never waits.
+ *   0           it is on its way
+ *   -EALREADY   it was given before; this is logged as an error of the service
+ *   -ECANCELED  nobody waits for it any more
+ *   -EINVAL     the payload breaks its type, or `reply` is not what was promised
+ *   -ENOMEM     the promise stands
+ */
+int valve_later_reply(struct valve_later later, const struct valve_type *reply, unsigned arm,
+                      const void *payload);
+
 /* ---- Calling ----------------------------------------------------------------------------------- */
 
 struct valve_client;
@@ -352,7 +466,9 @@ struct valve_client;
 struct valve_pending {
     struct valve_pending *next; /* in the client's table */
     const struct valve_type *reply;
-    void *context; /* the caller's; never touched */
+    const struct valve_type *item; /* of a stream before the reply, or NULL */
+    void *context;                 /* the caller's; never touched */
+    void *waiter;                  /* the fiber that waits for this one */
     uint32_t id;
     bool dropped; /* the client's own, in the place of one that was given up */
 };
@@ -362,7 +478,12 @@ struct valve_call_options {
 };
 
 /*
- * Connects. `address` as for listeners. Waits until `deadline`. Belongs to one thread at a time.
+ * Connects. `address` as for listeners. Waits until `deadline`.
+ *
+ * A client belongs to one thread at a time. In a handler of a server every wait of these calls
+ * suspends the fiber, not the worker; -ECANCELED and -ETIMEDOUT end it when the handler's own call
+ * ends. There a client belongs to one worker, whose fibers may share it: each makes its calls by
+ * the generated NAME() or NAME_start() and NAME_wait(), and replies find their fibers.
  * Errors (-ECONNREFUSED, -ETIMEDOUT, -EINVAL, ...) are explained in *ret_error.
  */
 int valve_client_connect(const char *address, uint64_t deadline, struct valve_client **ret_client,
@@ -381,10 +502,12 @@ const char *valve_client_problem(const struct valve_client *client);
  *                between two replies or inside one. Who will not wait gives the call up with
  *                valve_client_forget(), or frees the client.
  *   -ENOMEM      no memory, or the arena is too small: likewise.
- *   -ECONNRESET  the stream ended between two replies
- *   -EPROTO      the server broke the protocol, or the stream ended inside a reply
+ *   -ECANCELED   the fiber that waits was cancelled: likewise.
+ *   -ECONNRESET  the stream ended between two items
+ *   -ECONNABORTED  the stream ended inside an item: what came of it is worth nothing
+ *   -EPROTO      the server broke the protocol
  *   -EREMOTE     the server answered with id 0; its words are in valve_client_problem()
- * The last three break the connection: every later call fails with the same error, and every call
+ * The last four break the connection: every later call fails with the same error, and every call
  * in flight is its owner's again, its outcome unknown.
  */
 
@@ -395,8 +518,20 @@ const char *valve_client_problem(const struct valve_client *client);
  * answered before can still be received. Used by the generated NAME_start().
  */
 int valve_client_start(struct valve_client *client, const struct valve_type *request,
-                       unsigned method, const void *payload, const struct valve_type *reply,
-                       const struct valve_call_options *options, struct valve_pending *pending);
+                       unsigned method, const void *payload, const struct valve_type *item,
+                       const struct valve_type *reply, const struct valve_call_options *options,
+                       struct valve_pending *pending);
+
+/* The same for a one-way request, of which nothing comes back. Used by the generated NAME_send(). */
+int valve_client_send(struct valve_client *client, const struct valve_type *request,
+                      unsigned method, const void *payload,
+                      const struct valve_call_options *options);
+
+/*
+ * How many one-way requests the server has refused, as far as its answers have been read (by the
+ * waits for other replies, or valve_client_poll()); *ret_last (may be NULL) is what it said last.
+ */
+uint64_t valve_client_refused(const struct valve_client *client, struct valve_error *ret_last);
 
 /* Sends now what is queued, as far as the socket takes it. 0, or why sending has failed. */
 int valve_client_flush(struct valve_client *client);
@@ -406,16 +541,33 @@ size_t valve_client_in_flight(const struct valve_client *client);
 size_t valve_client_unsent(const struct valve_client *client);
 
 /*
- * Waits for the head of the next reply, whichever call it answers, and goes on sending meanwhile.
- * -ENOENT: nothing is in flight. -EBUSY: the reply before it was not received whole.
+ * Reads what has come without waiting, up to the head of a reply to a call in flight; sends what is
+ * queued. For who has nothing in flight but one-way requests: tells of refusals and of the end.
+ */
+int valve_client_poll(struct valve_client *client);
+
+/*
+ * Waits for the head of the next reply or item, whichever call it belongs to, and goes on sending
+ * meanwhile. -ENOENT: nothing is in flight. -EBUSY: the one before it was not received whole.
  */
 int valve_client_next(struct valve_client *client, uint64_t deadline,
                       struct valve_pending **ret_pending);
 
 /*
- * Receives the reply that valve_client_next() announced: which arm of its type, and the payload,
- * decoded into `payload` with the arena holding what it points to (at most 16 MiB are decoded as a
- * whole). Payloads that may be long (an arm that is a list, or bytes) are not read yet: see
+ * Waits for the next item of this call's stream, or its reply. In a fiber, those of other calls
+ * go to the fibers that wait for them; on a thread: -EBUSY, another call's has come first: receive
+ * that (it is the one that valve_client_next() would give) and wait again.
+ */
+int valve_client_wait(struct valve_client *client, struct valve_pending *pending,
+                      uint64_t deadline);
+
+/* What *ret_arm is for an item of a stream: its call stays in flight. */
+#define VALVE_ARM_ITEM (~0U)
+
+/*
+ * Receives what valve_client_next() or valve_client_wait() announced: which arm of its type, and
+ * the payload, decoded into `payload` with the arena holding what it points to (at most 16 MiB are
+ * decoded as a whole; an item always is). Payloads of replies that may be long (an arm that is a list, or bytes) are not read yet: see
  * valve_client_read_bytes(), valve_client_next_item(). Then *ret_size is the length of the bytes;
  * otherwise 0. -EINVAL: another call was announced, or none.
  */
@@ -444,6 +596,8 @@ int valve_client_next_item(struct valve_client *client, struct valve_arena *aren
  * that is not in flight.
  */
 void valve_client_forget(struct valve_client *client, struct valve_pending *pending);
+
+#pragma GCC visibility pop
 
 #ifdef __cplusplus
 }

@@ -155,6 +155,10 @@ static unsigned majors_of(struct cddl_schema *schema, struct cddl_type *type)
         return majors;
     case CDDL_CHOICE:
         return majors_of_choice(schema, type);
+    case CDDL_FLOAT:
+    case CDDL_ANYTHING:
+    case CDDL_MAP:
+        break;
     }
     return 0;
 }
@@ -296,6 +300,10 @@ static uint64_t least_of(const struct cddl_type *type)
     case CDDL_SUM:
     case CDDL_CHOICE:
         return least_of_alternatives(type);
+    case CDDL_FLOAT:
+    case CDDL_ANYTHING:
+    case CDDL_MAP:
+        break;
     }
     return CDDL_ENDLESS;
 }

@@ -79,8 +79,8 @@ static void emit_start(struct cddl_emit *emit)
               "\nstatic inline int $m_start(struct valve_client *client, "
               "$Vconst struct valve_call_options *options, struct $m_pending *pending)\n"
               "{\n"
-              "    return valve_client_start(client, &$p_request_type, $M, $1, &$m_reply_type, "
-              "options, &pending->pending);\n"
+              "    return valve_client_start(client, &$p_request_type, $M, $1, NULL, "
+              "&$m_reply_type, options, &pending->pending);\n"
               "}\n");
 }
 

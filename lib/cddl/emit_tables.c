@@ -9,9 +9,11 @@
 #include "cddl/emit.h"
 
 static const char *const shapes[] = {
-    [CDDL_UINT] = "UINT",   [CDDL_INT] = "INT", [CDDL_BOOL] = "BOOL",     [CDDL_TEXT] = "TEXT",
-    [CDDL_BYTES] = "BYTES", [CDDL_NIL] = "NIL", [CDDL_STRUCT] = "STRUCT", [CDDL_TUPLE] = "TUPLE",
-    [CDDL_LIST] = "LIST",   [CDDL_SUM] = "SUM", [CDDL_CHOICE] = "CHOICE",
+    [CDDL_UINT] = "UINT",    [CDDL_INT] = "INT",       [CDDL_BOOL] = "BOOL",
+    [CDDL_FLOAT] = "FLOAT",  [CDDL_TEXT] = "TEXT",     [CDDL_BYTES] = "BYTES",
+    [CDDL_ANYTHING] = "ANY", [CDDL_NIL] = "NIL",       [CDDL_STRUCT] = "STRUCT",
+    [CDDL_TUPLE] = "TUPLE",  [CDDL_LIST] = "LIST",     [CDDL_MAP] = "MAP",
+    [CDDL_SUM] = "SUM",      [CDDL_CHOICE] = "CHOICE",
 };
 
 static void set_number(struct cddl_emit *emit, char letter, uint64_t number)

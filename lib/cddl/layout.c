@@ -8,7 +8,7 @@ enum { UNSEEN, OPEN, DONE }; /* marks of a type in a walk */
 
 bool cddl_is_scalar(const struct cddl_type *type)
 {
-    return type->shape <= CDDL_BYTES;
+    return type->shape <= CDDL_ANYTHING;
 }
 
 bool cddl_is_compound(const struct cddl_type *type)

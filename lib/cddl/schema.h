@@ -20,12 +20,15 @@ enum cddl_shape {
     CDDL_UINT,
     CDDL_INT,
     CDDL_BOOL,
+    CDDL_FLOAT,
     CDDL_TEXT,
     CDDL_BYTES,
+    CDDL_ANYTHING, /* any */
     CDDL_NIL,
     CDDL_STRUCT,
     CDDL_TUPLE,
     CDDL_LIST,
+    CDDL_MAP, /* its one member is the tuple of a key and a value */
     CDDL_SUM,
     CDDL_CHOICE,
 };
@@ -58,15 +61,18 @@ struct cddl_type {
     bool limited;                /* a range or a size stands with it */
     struct cddl_member *members; /* as written; of a list: its element */
     unsigned count;
-    uint64_t least;         /* bytes of the smallest encoding; CDDL_ENDLESS: there is none */
-    struct cddl_type *list; /* the inline list of these, once there is one */
-    struct cddl_type *next; /* in the order of discovery */
-    struct cddl_type *then; /* in the order of definition in C */
-    unsigned mark;          /* of the walk that is under way */
-    bool incomplete;        /* a sum that names what is not defined */
-    bool message;           /* the request or a reply: its struct is written apart */
-    bool circular;          /* a list whose elements lead back to it */
-    bool declared, defined; /* in the header that is being written */
+    struct cddl_type *table; /* of an index: the list whose elements it names */
+    bool is_table;           /* a list that indices name elements of */
+    bool has_edges;          /* an index, or something that holds one */
+    uint64_t least;          /* bytes of the smallest encoding; CDDL_ENDLESS: there is none */
+    struct cddl_type *list;  /* the inline list of these, once there is one */
+    struct cddl_type *next;  /* in the order of discovery */
+    struct cddl_type *then;  /* in the order of definition in C */
+    unsigned mark;           /* of the walk that is under way */
+    bool incomplete;         /* a sum that names what is not defined */
+    bool message;            /* the request or a reply: its struct is written apart */
+    bool circular;           /* a list whose elements lead back to it */
+    bool declared, defined;  /* in the header that is being written */
 };
 
 #define CDDL_ENDLESS UINT64_MAX
@@ -79,7 +85,9 @@ struct cddl_method {
     struct cddl_span span;
     const char *text;          /* the schema's words for the reply */
     struct cddl_type *request; /* NULL: nothing is sent along */
+    struct cddl_type *item;    /* of the stream before the reply, or NULL */
     struct cddl_type *reply;   /* a sum; only its table is generated */
+    bool one_way;              /* the schema has no reply; what stands above is {"Error" => tstr} */
     struct cddl_method *next;
 };
 
@@ -118,7 +126,7 @@ void cddl_resolve(struct cddl_syntax *syntax, const char *name, struct cddl_sche
 struct cddl_resolver {
     struct cddl_syntax *syntax;
     struct cddl_schema *schema;
-    struct cddl_type *prelude[8]; /* those in use */
+    struct cddl_type *prelude[10]; /* those in use */
 };
 struct cddl_type *cddl_resolve_type(struct cddl_resolver *resolver, struct cddl_node *node,
                                     const char *tag);

@@ -59,6 +59,8 @@ struct cddl_rule {
     const char *name;
     struct cddl_span span; /* of the name */
     struct cddl_node *node;
+    const char *table; /* of the annotation ;@index TABLE, or NULL */
+    struct cddl_span table_span;
     bool reached;    /* the root leads here */
     bool walked;     /* and what it names is marked, too */
     bool resolving;  /* on the way to its type: meeting it again is recursion without a guard */

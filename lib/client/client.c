@@ -138,8 +138,9 @@ static int cannot_send(struct valve_client *client)
 }
 
 int valve_client_start(struct valve_client *client, const struct valve_type *request,
-                       unsigned method, const void *payload, const struct valve_type *reply,
-                       const struct valve_call_options *options, struct valve_pending *pending)
+                       unsigned method, const void *payload, const struct valve_type *item,
+                       const struct valve_type *reply, const struct valve_call_options *options,
+                       struct valve_pending *pending)
 {
     uint8_t *data = NULL;
     size_t size = 0;
@@ -160,6 +161,8 @@ int valve_client_start(struct valve_client *client, const struct valve_type *req
     if (r < 0)
         return valve_client_fail(client, r, "no memory for the request");
     pending->reply = reply;
+    pending->item = item;
+    pending->waiter = NULL;
     pending->dropped = false;
     valve_calls_add(&client->calls, pending);
     queue_request(client, data, request, method, payload, options, pending->id);

@@ -113,6 +113,18 @@ bool valve_fiber_cancelled(const struct valve_fiber *fiber);
 void valve_fiber_set_deadline(struct valve_fiber *fiber, uint64_t deadline);
 uint64_t valve_fiber_deadline(const struct valve_fiber *fiber);
 
+/*
+ * How the fibers of a scheduler wait for descriptors: the owner of the event loop knows. Called in
+ * the fiber, for events of poll(2) (POLLIN, POLLOUT); suspends it until one of them may have come.
+ * Results as of valve_fiber_wait(), or another negative errno.
+ */
+typedef int valve_fiber_poller(void *context, int descriptor, short events, uint64_t deadline);
+void valve_scheduler_set_poller(struct valve_scheduler *scheduler, valve_fiber_poller *poller,
+                                void *context);
+
+/* Waits by it. -ENOSYS: this is no fiber, or its scheduler has no poller. */
+int valve_fiber_poll(int descriptor, short events, uint64_t deadline);
+
 /* Fibers that wait for the same thing, first come, first served. Zero-initialised is empty. */
 struct valve_wait_queue {
     struct valve_waiter *first, *last;

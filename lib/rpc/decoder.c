@@ -259,6 +259,10 @@ static bool begins_with(const struct valve_type *type, const struct valve_head *
                 return true;
         }
         return false;
+    case VALVE_SHAPE_FLOAT:
+    case VALVE_SHAPE_ANY:
+    case VALVE_SHAPE_MAP:
+        break;
     }
     return false;
 }
@@ -307,6 +311,10 @@ int valve_decode_value(struct valve_decoding *decoding, const struct valve_type 
         return decode_sum(decoding, type, value);
     case VALVE_SHAPE_CHOICE:
         return decode_choice(decoding, type, value);
+    case VALVE_SHAPE_FLOAT:
+    case VALVE_SHAPE_ANY:
+    case VALVE_SHAPE_MAP:
+        break;
     }
     return valve_refuse(decoding, "a type of unknown shape");
 }

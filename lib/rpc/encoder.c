@@ -241,6 +241,10 @@ static int measure_value(struct measure *measure, const struct valve_type *type,
         return measure_sum(measure, type, value);
     case VALVE_SHAPE_CHOICE:
         return measure_choice(measure, type, value);
+    case VALVE_SHAPE_FLOAT:
+    case VALVE_SHAPE_ANY:
+    case VALVE_SHAPE_MAP:
+        break;
     }
     return -EINVAL;
 }
@@ -357,6 +361,10 @@ static uint8_t *write_value(const struct valve_type *type, const void *value, ui
     case VALVE_SHAPE_CHOICE:
         member = &type->members[get_kind(value)];
         return write_value(member->type, get_member(member, value), data);
+    case VALVE_SHAPE_FLOAT:
+    case VALVE_SHAPE_ANY:
+    case VALVE_SHAPE_MAP:
+        break;
     }
     return data;
 }

@@ -58,7 +58,8 @@ struct cddl_type *cddl_new_type(struct cddl_resolver *resolver, enum cddl_shape 
     struct cddl_type *type = cddl_pool_alloc(source_of(resolver)->pool, 1, sizeof(*type));
     struct cddl_type **place = &schema->types;
 
-    if (++schema->type_count > CDDL_MAX_TYPES)
+    type->number = schema->type_count++;
+    if (schema->type_count > CDDL_MAX_TYPES)
         cddl_problem(schema->source, (struct cddl_span){0, 1}, "the schema has too many types");
     type->shape = shape;
     type->tag = tag;

@@ -68,6 +68,7 @@ struct cddl_type {
     struct cddl_type *list;  /* the inline list of these, once there is one */
     struct cddl_type *next;  /* in the order of discovery */
     struct cddl_type *then;  /* in the order of definition in C */
+    unsigned number;         /* among the types of the schema, from 0 */
     unsigned mark;           /* of the walk that is under way */
     bool incomplete;         /* a sum that names what is not defined */
     bool message;            /* the request or a reply: its struct is written apart */
@@ -94,8 +95,9 @@ struct cddl_method {
 
 struct cddl_schema {
     struct cddl_source *source;
-    const char *name; /* of the service: files */
-    const char *word; /* in snake case: the prefix of all C names */
+    struct cddl_rule *rules; /* as written; those that are types have node->type */
+    const char *name;        /* of the service: files */
+    const char *word;        /* in snake case: the prefix of all C names */
     struct cddl_method *methods;
     struct cddl_type *request;     /* the sum of the methods */
     struct cddl_type *types;       /* all, as discovered; the request and the replies among them */
@@ -111,6 +113,10 @@ bool cddl_is_void(const struct cddl_member *member);
 
 /* Types that C defines as a struct of their own. */
 bool cddl_is_compound(const struct cddl_type *type);
+
+/* The members of a struct or a tuple in the order in which they are sent. */
+const struct cddl_member **cddl_members_as_sent(struct cddl_pool *pool,
+                                                const struct cddl_type *type);
 
 /* ---- The steps of the compiler; each notes its problems in the source ---- */
 

@@ -23,6 +23,8 @@
 
 #ifdef __cplusplus
 extern "C" {
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wshadow" /* valve_text() is named as what it makes */
 #endif
 
 /* What is declared here is all that libvalve.so shows. */
@@ -600,6 +602,7 @@ void valve_client_forget(struct valve_client *client, struct valve_pending *pend
 #pragma GCC visibility pop
 
 #ifdef __cplusplus
+#pragma GCC diagnostic pop
 }
 #endif
 

@@ -178,8 +178,9 @@ static void emit_table(struct cddl_emit *emit, const struct cddl_type *type)
 {
     emit->values['1'] = type->name;
     emit->values['2'] = shapes[type->shape];
-    cddl_emit(emit, cddl_is_compound(type) ? "const struct valve_type $t_type = {\n"
-                                           : "static const struct valve_type $t_type = {\n");
+    cddl_emit(emit, cddl_is_compound(type) || type->is_item
+                        ? "const struct valve_type $t_type = {\n"
+                        : "static const struct valve_type $t_type = {\n");
     cddl_emit(emit, "    .name = \"$1\",\n"
                     "    .shape = VALVE_SHAPE_$2,\n");
     emit_flags(emit, type);

@@ -70,12 +70,14 @@ struct cddl_type {
     uint64_t least;          /* bytes of the smallest encoding; CDDL_ENDLESS: there is none */
     struct cddl_type *list;  /* the inline list of these, once there is one */
     struct cddl_type *map;   /* likewise the inline map from any text to these */
-    struct cddl_type *next, *previous; /* in the order of discovery */
-    struct cddl_type *then;            /* in the order of definition in C */
-    unsigned mark;                     /* of the walk that is under way */
+    struct cddl_type *next;  /* in the order of discovery, */
+    struct cddl_type *previous;
+    struct cddl_type *then; /* and of definition in C */
+    unsigned mark;          /* of the walk that is under way */
     bool incomplete;        /* something of it was refused: no more is to be said about it */
     bool is_pair;           /* a key and a value of a map */
     bool message;           /* the request or a reply: its struct is written apart */
+    bool is_item;           /* of a stream: its table is not static */
     bool circular;          /* a list or a map whose elements lead back to it */
     bool declared, defined; /* in the header that is being written */
 };
@@ -167,6 +169,13 @@ bool cddl_is_variants(struct cddl_resolver *resolver, const struct cddl_node *no
 /* The sum of the variants that a node holds; what stands inline in them is called after `tag`. */
 struct cddl_type *cddl_resolve_sum(struct cddl_resolver *resolver, struct cddl_node *node,
                                    const char *tag, struct cddl_rule *rule);
+
+/* The method that an alternative of the root rule is. NULL: a problem was noted. */
+struct cddl_method *cddl_resolve_method(struct cddl_resolver *resolver,
+                                        const struct cddl_node *node);
+
+/* Notes that a node of the root rule is no method, and what would be. */
+void cddl_refuse_method(struct cddl_source *source, const struct cddl_node *node);
 
 /* The C name of what a rule defines. */
 const char *cddl_rule_tag(struct cddl_resolver *resolver, const struct cddl_rule *rule);

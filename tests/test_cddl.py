@@ -117,7 +117,7 @@ class Output(Folder):
         self.assertEqual(self.names(), ["t.cddl", "t.h"])
 
     def test_what_was_built_is_what_the_schema_says(self):
-        for schema in ("files", "calc"):
+        for schema in ("files", "calc", "graph"):
             run = self.compile("-o", ".", SCHEMAS / f"{schema}.cddl")
             self.assertEqual((run.returncode, run.stderr), (0, ""))
             for name in (f"{schema}.h", f"{schema}.c"):

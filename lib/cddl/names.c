@@ -75,6 +75,9 @@ static void claim_type(struct claims *claims, const struct cddl_type *type)
         return;
     if (type->is_table)
         claim(claims, type->span, "%s_at", type->tag);
+    if (type->shape == CDDL_MAP)
+        claim(claims, type->span, "%s_%s", type->tag,
+              cddl_is_void(&type->members[0].type->members[1]) ? "has" : "find");
     claim(claims, type->span, "tag %s", type->tag);
     if (type->shape == CDDL_SUM || type->shape == CDDL_CHOICE)
         claim_kinds(claims, type);

@@ -174,6 +174,12 @@ START_TEST(tables_of_the_zoo_are_those_generated)
         {"Shout", &zoo_shout_reply_type, NULL},
         {"Call", &zoo_call_reply_type, NULL},
         {"while", &zoo_while_reply_type, NULL},
+        {"Plot", &zoo_plot_reply_type, NULL},
+        {"Ask", &zoo_ask_reply_type, &zoo_any_type},
+        {"Look", &zoo_look_reply_type, &zoo_uint_map_type},
+        {"Mark", &zoo_mark_reply_type, NULL},
+        {"Walk", &zoo_walk_reply_type, NULL},
+        {"Solve", &zoo_solve_reply_type, &zoo_maze_type},
     };
 
     assert_same_schema("tests/zoo.cddl", &zoo_request_type, methods, COUNT(methods));

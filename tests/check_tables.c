@@ -10,6 +10,7 @@
 #include "calc.h"
 #include "cddl/compile.h"
 #include "files.h"
+#include "graph.h"
 #include "tables/tables.h"
 #include "zoo.h"
 
@@ -96,53 +97,92 @@ static void assert_same_type(const struct valve_type *made, const struct valve_t
         assert_same_member(&made->members[i], &written->members[i]);
 }
 
-static void assert_same_reply(const char *method, const struct valve_type *written)
-{
-    const struct valve_tables_method *found = valve_tables_find_method(&tables, method,
-                                                                       strlen(method));
+/* What is written of a method. */
+struct method {
+    const char *name;
+    const struct valve_type *reply, *item;
+};
 
-    ck_assert_msg(found != NULL, "there is no method %s", method);
-    assert_same_type(found->reply, written);
+/* Between them the methods lead to all types of the schema. */
+static void assert_same_schema(const char *file, const struct valve_type *request,
+                               const struct method *methods, unsigned count)
+{
+    compile_file(file);
+    assert_same_type(tables.request, request);
+    ck_assert_uint_eq(tables.method_count, count);
+    for (unsigned i = 0; i < count; i++) {
+        ck_assert_str_eq(tables.methods[i].name, methods[i].name);
+        assert_same_type(tables.methods[i].reply, methods[i].reply);
+        ck_assert_int_eq(tables.methods[i].item == NULL, methods[i].item == NULL);
+        if (methods[i].item != NULL)
+            assert_same_type(tables.methods[i].item, methods[i].item);
+    }
+    ck_assert_uint_eq(known_count, schema.type_count);
 }
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 START_TEST(tables_of_files_are_those_generated)
 {
-    compile_file("schema/files.cddl");
-    assert_same_type(tables.request, &files_request_type);
-    assert_same_reply("ListAll", &files_list_all_reply_type);
-    assert_same_reply("Size", &files_size_reply_type);
-    assert_same_reply("Get", &files_get_reply_type);
-    assert_same_reply("Exists", &files_exists_reply_type);
-    assert_same_reply("Del", &files_del_reply_type);
-    ck_assert_uint_eq(tables.method_count, 5);
-    ck_assert_uint_eq(known_count, schema.type_count);
+    static const struct method methods[] = {
+        {"ListAll", &files_list_all_reply_type, NULL}, {"Size", &files_size_reply_type, NULL},
+        {"Get", &files_get_reply_type, NULL},          {"Exists", &files_exists_reply_type, NULL},
+        {"Del", &files_del_reply_type, NULL},
+    };
+
+    assert_same_schema("schema/files.cddl", &files_request_type, methods, COUNT(methods));
 }
 END_TEST
 
 START_TEST(tables_of_calc_are_those_generated)
 {
-    compile_file("schema/calc.cddl");
-    assert_same_type(tables.request, &calc_request_type);
-    assert_same_reply("Eval", &calc_eval_reply_type);
-    ck_assert_uint_eq(tables.method_count, 1);
-    ck_assert_uint_eq(known_count, schema.type_count);
+    static const struct method methods[] = {{"Eval", &calc_eval_reply_type, NULL}};
+
+    assert_same_schema("schema/calc.cddl", &calc_request_type, methods, COUNT(methods));
+}
+END_TEST
+
+START_TEST(tables_of_graphs_are_those_generated)
+{
+    static const struct method methods[] = {
+        {"Reachable", &graph_reachable_reply_type, NULL},
+        {"Components", &graph_components_reply_type, NULL},
+    };
+
+    assert_same_schema("schema/graph.cddl", &graph_request_type, methods, COUNT(methods));
 }
 END_TEST
 
 START_TEST(tables_of_the_zoo_are_those_generated)
 {
-    compile_file("tests/zoo.cddl");
-    assert_same_type(tables.request, &zoo_request_type);
-    assert_same_reply("Ping", &zoo_ping_reply_type);
-    assert_same_reply("Feed", &zoo_feed_reply_type);
-    assert_same_reply("Delete", &zoo_delete_reply_type);
-    assert_same_reply("Tree", &zoo_tree_reply_type);
-    assert_same_reply("Pair", &zoo_pair_reply_type);
-    assert_same_reply("Opts", &zoo_opts_reply_type);
-    assert_same_reply("HTTPGet2", &zoo_http_get2_reply_type);
-    assert_same_reply("Flag", &zoo_flag_reply_type);
-    ck_assert_uint_eq(tables.method_count, 8);
-    ck_assert_uint_eq(known_count, schema.type_count);
+    static const struct method methods[] = {
+        {"Ping", &zoo_ping_reply_type, NULL},
+        {"Feed", &zoo_feed_reply_type, NULL},
+        {"Delete", &zoo_delete_reply_type, NULL},
+        {"Tree", &zoo_tree_reply_type, NULL},
+        {"Pair", &zoo_pair_reply_type, NULL},
+        {"Opts", &zoo_opts_reply_type, NULL},
+        {"HTTPGet2", &zoo_http_get2_reply_type, NULL},
+        {"Flag", &zoo_flag_reply_type, NULL},
+        {"Sing", &zoo_sing_reply_type, &zoo_sing_item_type},
+        {"Births", &zoo_births_reply_type, &zoo_animal_type},
+        {"Tracks", &zoo_tracks_reply_type, &zoo_tracks_item_type},
+        {"Steps", &zoo_steps_reply_type, &zoo_steps_item_type},
+        {"Graze", &zoo_graze_reply_type, &zoo_meal_list_type},
+        {"Bites", &zoo_bites_reply_type, &zoo_bool_type},
+        {"Teeth", &zoo_teeth_reply_type, &zoo_teeth_item_type},
+        {"Shout", &zoo_shout_reply_type, NULL},
+        {"Call", &zoo_call_reply_type, NULL},
+        {"while", &zoo_while_reply_type, NULL},
+        {"Plot", &zoo_plot_reply_type, NULL},
+        {"Ask", &zoo_ask_reply_type, &zoo_any_type},
+        {"Look", &zoo_look_reply_type, &zoo_uint_map_type},
+        {"Mark", &zoo_mark_reply_type, NULL},
+        {"Walk", &zoo_walk_reply_type, NULL},
+        {"Solve", &zoo_solve_reply_type, &zoo_maze_type},
+    };
+
+    assert_same_schema("tests/zoo.cddl", &zoo_request_type, methods, COUNT(methods));
 }
 END_TEST
 
@@ -177,6 +217,15 @@ START_TEST(methods_are_found_by_variant)
 }
 END_TEST
 
+START_TEST(one_way_methods_are_marked)
+{
+    compile_file("tests/zoo.cddl");
+    ck_assert(valve_tables_find_method(&tables, "Shout", 5)->one_way);
+    ck_assert(valve_tables_find_method(&tables, "while", 5)->one_way);
+    ck_assert(!valve_tables_find_method(&tables, "Sing", 4)->one_way);
+}
+END_TEST
+
 /* A rule that is another name of a type is that type. */
 START_TEST(other_names_of_a_type_are_found)
 {
@@ -188,6 +237,19 @@ START_TEST(other_names_of_a_type_are_found)
     ck_assert_ptr_nonnull(valve_tables_find_rule(&tables, "a"));
     ck_assert_ptr_eq(valve_tables_find_rule(&tables, "a"), valve_tables_find_rule(&tables, "b"));
     ck_assert_int_eq(valve_tables_find_rule(&tables, "c")->shape, VALVE_SHAPE_UINT);
+}
+END_TEST
+
+/* A rule that only lends its type to another, which limits it, is none. */
+START_TEST(rules_without_values_are_not_found)
+{
+    static const char text[] = "t = [{\"A\" => a}, \"Ok\" / {\"Error\" => tstr}]\n"
+                               "a = name .size 5\nname = bstr\n";
+
+    compile("t.cddl", text, strlen(text));
+    ck_assert(valve_tables_build(&schema, &tables));
+    ck_assert_ptr_nonnull(valve_tables_find_rule(&tables, "a"));
+    ck_assert_ptr_null(valve_tables_find_rule(&tables, "name"));
 }
 END_TEST
 
@@ -226,11 +288,14 @@ static Suite *tables_suite(void)
     tcase_add_checked_fixture(equal, NULL, forget);
     tcase_add_test(equal, tables_of_files_are_those_generated);
     tcase_add_test(equal, tables_of_calc_are_those_generated);
+    tcase_add_test(equal, tables_of_graphs_are_those_generated);
     tcase_add_test(equal, tables_of_the_zoo_are_those_generated);
     tcase_add_checked_fixture(find, NULL, forget);
     tcase_add_test(find, rules_are_found_by_name);
     tcase_add_test(find, methods_are_found_by_variant);
+    tcase_add_test(find, one_way_methods_are_marked);
     tcase_add_test(find, other_names_of_a_type_are_found);
+    tcase_add_test(find, rules_without_values_are_not_found);
     tcase_add_test(find, values_beyond_memory_are_refused);
     suite_add_tcase(suite, equal);
     suite_add_tcase(suite, find);

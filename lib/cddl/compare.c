@@ -78,8 +78,6 @@ static int compare_outlines(const struct cddl_form *left, const struct cddl_form
     if (order == 0)
         order = order_of(left->table.form != NULL, right->table.form != NULL);
     if (order == 0)
-        order = order_of(left->table_number > 0, right->table_number > 0);
-    if (order == 0)
         order = order_of(left->array, right->array);
     return order != 0 ? order : order_of(left->elements.count, right->elements.count);
 }

@@ -123,14 +123,18 @@ void cddl_emit_init(struct cddl_emit *emit, struct cddl_pool *pool,
 void cddl_emit(struct cddl_emit *emit, const char *template)
 {
     for (const char *next = template; *next != '\0'; next++) {
+        size_t size = strcspn(next, "$\n");
+
+        put(emit, next, size);
+        next += size;
+        if (*next == '\0')
+            return;
         if (*next == '$') {
             const char *value = emit->values[(unsigned char)*++next & 127];
 
             put(emit, value, strlen(value));
-        } else if (*next == '\n') {
-            end_line(emit);
         } else {
-            put(emit, next, 1);
+            end_line(emit);
         }
     }
 }
@@ -187,8 +191,10 @@ const char *cddl_c_type(struct cddl_emit *emit, const struct cddl_type *type)
         [CDDL_UINT] = "uint64_t",
         [CDDL_INT] = "int64_t",
         [CDDL_BOOL] = "bool",
+        [CDDL_FLOAT] = "double",
         [CDDL_TEXT] = "struct valve_text",
         [CDDL_BYTES] = "struct valve_bytes",
+        [CDDL_ANYTHING] = "struct valve_any",
     };
 
     if (cddl_is_scalar(type))

@@ -222,7 +222,7 @@ void cddl_find_forms(const struct cddl_schema *schema, struct cddl_forms *ret_fo
     struct finder finder = {
         .pool = pool,
         .forms = ret_forms,
-        .of_types = cddl_pool_alloc(pool, schema->type_count, sizeof(struct cddl_form *)),
+        .of_types = cddl_pool_alloc(pool, schema->type_count + 1, sizeof(struct cddl_form *)),
         .sources = cddl_pool_alloc(pool, schema->type_count, sizeof(struct cddl_type *)),
     };
 

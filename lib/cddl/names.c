@@ -69,13 +69,19 @@ static void claim_kinds(struct claims *claims, const struct cddl_type *type)
 static void claim_type(struct claims *claims, const struct cddl_type *type)
 {
     claim(claims, type->span, "%s_type", type->tag);
+    if (cddl_is_compound(type) || type->is_index)
+        claim(claims, type->span, "%s_members", type->tag);
     if (!cddl_is_compound(type))
         return;
-    claim(claims, type->span, "%s_members", type->tag);
+    if (type->is_table)
+        claim(claims, type->span, "%s_at", type->tag);
+    if (type->shape == CDDL_MAP)
+        claim(claims, type->span, "%s_%s", type->tag,
+              cddl_is_void(&type->members[0].type->members[1]) ? "has" : "find");
     claim(claims, type->span, "tag %s", type->tag);
     if (type->shape == CDDL_SUM || type->shape == CDDL_CHOICE)
         claim_kinds(claims, type);
-    if (type->shape != CDDL_LIST)
+    if (!cddl_is_sequence(type))
         claim_fields(claims, type);
 }
 

@@ -127,4 +127,5 @@ void cddl_resolve(struct cddl_syntax *syntax, const char *name, struct cddl_sche
     add_methods(&service, root->node);
     root->collecting = false;
     make_request(&resolver, service.count);
+    cddl_bind_indices(&resolver);
 }

@@ -120,22 +120,24 @@ static struct extent lay_out_arms(struct valve_member *members, unsigned count)
 
 struct builder {
     const struct cddl_schema *schema;
-    struct valve_type *types; /* by number */
+    struct valve_type *types; /* in the order of the schema's */
 };
 
 static const struct valve_type *table_of(const struct builder *builder,
                                          const struct cddl_type *type)
 {
-    return type == NULL ? NULL : &builder->types[type->number];
+    return type == NULL ? NULL : &builder->types[type->number - 1];
 }
 
 /* All but where it lies. */
 static struct valve_member describe_member(const struct builder *builder,
                                            const struct cddl_member *member)
 {
+    const char *name = member->nameless ? "" : member->name;
+
     return (struct valve_member){
-        .name = member->name,
-        .name_size = (uint32_t)strlen(member->name),
+        .name = name,
+        .name_size = (uint32_t)strlen(name),
         .type = table_of(builder, member->type),
         .flags = (member->optional ? VALVE_MEMBER_OPTIONAL : 0U) |
                  (member->boxed ? VALVE_MEMBER_BOXED : 0U),
@@ -155,15 +157,28 @@ static void sort_members(const struct builder *builder, const struct cddl_type *
         members[i] = written[order[i] - type->members];
 }
 
+/* What a list or a map consists of, or the table of an index. */
+static struct valve_member describe_element(const struct builder *builder,
+                                            const struct cddl_type *element)
+{
+    return (struct valve_member){
+        .name = element->name,
+        .name_size = (uint32_t)strlen(element->name),
+        .type = table_of(builder, element),
+    };
+}
+
 static struct extent add_members(const struct builder *builder, const struct cddl_type *type,
                                  struct valve_member *members)
 {
     struct extent whole;
 
+    if (cddl_is_sequence(type)) {
+        members[0] = describe_element(builder, type->members[0].type);
+        return EXTENT(struct list);
+    }
     for (unsigned i = 0; i < type->count; i++)
         members[i] = describe_member(builder, &type->members[i]);
-    if (type->shape == CDDL_LIST || type->shape == CDDL_MAP)
-        return EXTENT(struct list);
     if (type->shape == CDDL_SUM || type->shape == CDDL_CHOICE)
         return lay_out_arms(members, type->count);
     whole = lay_out_fields(members, type->count);
@@ -190,54 +205,47 @@ static enum valve_shape shape_of(enum cddl_shape shape)
 
 static uint32_t flags_of(const struct cddl_type *type)
 {
-    return (type->open ? VALVE_TYPE_OPEN : 0U) | (type->table != NULL ? VALVE_TYPE_INDEX : 0U) |
+    return (type->open ? VALVE_TYPE_OPEN : 0U) | (type->is_index ? VALVE_TYPE_INDEX : 0U) |
            (type->is_table ? VALVE_TYPE_TABLE : 0U) | (type->has_edges ? VALVE_TYPE_EDGES : 0U);
 }
 
-/* The one member of an index: the table. */
-static void add_table(const struct builder *builder, const struct cddl_type *type,
-                      struct valve_type *table)
+/* Members, if there are any. The types of those that are held by value must have been filled. */
+static struct extent fill_members(const struct builder *builder, const struct cddl_type *type,
+                                  struct valve_type *table)
 {
-    struct valve_member *member = cddl_pool_alloc(builder->schema->source->pool, 1,
-                                                  sizeof(*member));
+    unsigned count = type->is_index ? 1 : type->count;
+    struct valve_member *members;
 
-    member->name = type->table->name;
-    member->name_size = (uint32_t)strlen(member->name);
-    member->type = table_of(builder, type->table);
-    table->members = member;
-    table->count = 1;
+    if (!cddl_is_compound(type) && !type->is_index)
+        return extent_of_scalar(type->shape);
+    members = cddl_pool_alloc(builder->schema->source->pool, count, sizeof(*members));
+    table->members = members;
+    table->count = count;
+    if (!type->is_index)
+        return add_members(builder, type, members);
+    members[0] = describe_element(builder, type->table);
+    return extent_of_scalar(type->shape);
 }
 
-/* The types of members that are held by value must have been filled before. */
 static void fill_type(const struct builder *builder, const struct cddl_type *type)
 {
-    struct cddl_source *source = builder->schema->source;
-    struct valve_type *table = &builder->types[type->number];
-    struct extent extent = extent_of_scalar(type->shape);
+    struct valve_type *table = &builder->types[type->number - 1];
+    struct extent extent = fill_members(builder, type, table);
 
+    extent.size = align_up(extent.size, extent.alignment);
+    if (extent.size > VALVE_TABLES_MAX_VALUE) {
+        cddl_problem(builder->schema->source, type->span,
+                     "a value of this type takes more than %d bytes in C", VALVE_TABLES_MAX_VALUE);
+        extent.size = 0; /* let no other overflow */
+    }
     table->name = type->name;
     table->shape = shape_of(type->shape);
     table->flags = flags_of(type);
+    table->size = (uint32_t)extent.size;
+    table->alignment = (uint32_t)extent.alignment;
     table->least = (uint32_t)type->least;
     table->low = type->low;
     table->high = type->high;
-    if (cddl_is_compound(type)) {
-        struct valve_member *members = cddl_pool_alloc(source->pool, type->count, sizeof(*members));
-
-        extent = add_members(builder, type, members);
-        table->members = members;
-        table->count = type->count;
-    } else if (type->table != NULL) {
-        add_table(builder, type, table);
-    }
-    extent.size = align_up(extent.size, extent.alignment);
-    if (extent.size > VALVE_TABLES_MAX_VALUE) {
-        cddl_problem(source, type->span, "a value of this type takes more than %d bytes in C",
-                     VALVE_TABLES_MAX_VALUE);
-        extent.size = 0; /* let no other overflow */
-    }
-    table->size = (uint32_t)extent.size;
-    table->alignment = (uint32_t)extent.alignment;
 }
 
 /* In the order in which C needs them: what holds others by value comes after them. */
@@ -303,9 +311,12 @@ bool valve_tables_build(const struct cddl_schema *schema, struct valve_tables *r
 
 const struct valve_type *valve_tables_find_rule(const struct valve_tables *tables, const char *name)
 {
-    for (const struct cddl_rule *rule = tables->schema->rules; rule != NULL; rule = rule->next)
+    for (const struct cddl_rule *rule = tables->schema->rules; rule != NULL; rule = rule->next) {
+        const struct cddl_type *type = rule->node->type;
+
         if (strcmp(rule->name, name) == 0)
-            return rule->node->type == NULL ? NULL : &tables->types[rule->node->type->number];
+            return type == NULL || type->number == 0 ? NULL : &tables->types[type->number - 1];
+    }
     return NULL;
 }
 

@@ -25,7 +25,7 @@ struct valve_tables_method {
 /* Belongs to the schema's pool. */
 struct valve_tables {
     const struct cddl_schema *schema;
-    struct valve_type *types;         /* by the numbers of the schema's types */
+    struct valve_type *types;         /* the schema's, in the order of their numbers */
     const struct valve_type *request; /* the sum of the methods */
     struct valve_tables_method *methods;
     unsigned method_count;

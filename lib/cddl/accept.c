@@ -23,7 +23,7 @@ static const char *refuses_simple(const struct cddl_form *receiver, const struct
         return "takes no nil";
     if (sender->boolean && !receiver->boolean)
         return "takes no boolean";
-    if (sender->number && !receiver->number)
+    if (sender->floating && !receiver->floating)
         return "takes no float";
     return NULL;
 }
@@ -65,20 +65,27 @@ static const char *refuses_name(struct cddl_pool *pool, const char *what,
     return refuses_length(pool, what, receiver, &length);
 }
 
-static const char *refuses_text(struct cddl_pool *pool, const struct cddl_form *receiver,
-                                const struct cddl_form *sender)
+/* Names of variants are text to who knows no variants. */
+static const char *refuses_units_as_text(struct cddl_pool *pool, const struct cddl_form *receiver,
+                                         const struct cddl_form *sender)
 {
     const char *why = NULL;
 
-    if (sender->text.present && receiver->units.count > 0)
-        return "takes no text but the names of its variants";
-    if (sender->text.present)
-        return refuses_length(pool, "text", &receiver->text, &sender->text);
-    if (receiver->units.count > 0)
+    if (cddl_is_sum(receiver) && !receiver->text.present)
         return NULL;
     for (unsigned i = 0; why == NULL && i < sender->units.count; i++)
         why = refuses_name(pool, "text", &receiver->text, sender->units.list[i].name);
     return why;
+}
+
+static const char *refuses_text(struct cddl_pool *pool, const struct cddl_form *receiver,
+                                const struct cddl_form *sender)
+{
+    if (!sender->text.present)
+        return refuses_units_as_text(pool, receiver, sender);
+    if (receiver->units.count > 0)
+        return "takes no text but the names of its variants";
+    return refuses_length(pool, "text", &receiver->text, &sender->text);
 }
 
 /* ---- What does ---- */
@@ -135,7 +142,7 @@ static const char *struct_refuses(struct cddl_pool *pool, const struct cddl_form
     return why;
 }
 
-/* Of structs only those that come as one pair pass for a variant. */
+/* Of structs only those that always are one pair pass for a variant. */
 static const char *sum_refuses(struct cddl_pool *pool, const struct cddl_form *receiver,
                                const struct cddl_form *sender)
 {
@@ -161,10 +168,19 @@ static const char *map_refuses(struct cddl_pool *pool, const struct cddl_form *r
     return why;
 }
 
+/* Whether maps of the two are compared name by name. */
+static bool shares_names(const struct cddl_form *receiver, const struct cddl_form *sender)
+{
+    if (cddl_common_pairs(receiver, sender) != CDDL_NO_PAIRS)
+        return true;
+    return receiver->pairs == CDDL_NO_PAIRS && cddl_is_sum(receiver) &&
+           cddl_effective_pairs(sender) == CDDL_PAIRS_VARIANT;
+}
+
 static const char *refuses_map(struct cddl_pool *pool, const struct cddl_form *receiver,
                                const struct cddl_form *sender)
 {
-    if (sender->pairs == CDDL_NO_PAIRS || cddl_common_pairs(receiver, sender) != CDDL_NO_PAIRS)
+    if (sender->pairs == CDDL_NO_PAIRS || shares_names(receiver, sender))
         return NULL;
     switch (receiver->pairs) {
     case CDDL_NO_PAIRS:
@@ -215,75 +231,69 @@ const char *cddl_refuses_key(struct cddl_pool *pool, const struct cddl_form *rec
     return NULL;
 }
 
-const char *cddl_refuses_payload(struct cddl_pool *pool, const struct cddl_form *receiver,
-                                 const struct cddl_form *sender, const char *variant)
+static const struct cddl_part *find_payload(const struct cddl_form *form, const char *variant)
 {
-    if (cddl_find_part(&sender->keys, variant) == NULL ||
-        cddl_find_part(&receiver->keys, variant) != NULL)
+    if (cddl_effective_pairs(form) != CDDL_PAIRS_VARIANT)
+        return NULL;
+    return cddl_find_part(&form->keys, variant);
+}
+
+static const char *refuses_payload(struct cddl_pool *pool, const struct cddl_form *receiver,
+                                   const struct cddl_form *sender, const char *variant)
+{
+    if (find_payload(sender, variant) == NULL || find_payload(receiver, variant) != NULL ||
+        !shares_names(receiver, sender))
         return NULL;
     if (cddl_find_part(&receiver->units, variant) != NULL)
         return cddl_pool_print(pool, "takes the variant \"%s\" only without payload", variant);
     return cddl_pool_print(pool, "knows no variant \"%s\"", variant);
 }
 
-const char *cddl_refuses_unit(struct cddl_pool *pool, const struct cddl_form *receiver,
-                              const struct cddl_form *sender, const char *variant)
+static const char *refuses_unit(struct cddl_pool *pool, const struct cddl_form *receiver,
+                                const struct cddl_form *sender, const char *variant)
 {
-    if (cddl_find_part(&sender->units, variant) == NULL ||
+    if (cddl_find_part(&sender->units, variant) == NULL || receiver->text.present ||
         cddl_find_part(&receiver->units, variant) != NULL)
         return NULL;
-    if (cddl_effective_pairs(receiver) == CDDL_PAIRS_VARIANT &&
-        cddl_find_part(&receiver->keys, variant) != NULL)
+    if (find_payload(receiver, variant) != NULL)
         return cddl_pool_print(pool, "takes the variant \"%s\" only with its payload", variant);
     return cddl_pool_print(pool, "knows no variant \"%s\"", variant);
 }
 
+const char *cddl_refuses_variant(struct cddl_pool *pool, const struct cddl_form *receiver,
+                                 const struct cddl_form *sender, const char *variant)
+{
+    const char *why = refuses_unit(pool, receiver, sender, variant);
+
+    return why != NULL ? why : refuses_payload(pool, receiver, sender, variant);
+}
+
 /* ---- All the way down ---- */
 
-static const char *refuses_keys(struct cddl_pool *pool, const struct cddl_form *receiver,
-                                const struct cddl_form *sender)
+static const char *refuses_part(struct cddl_pool *pool, const struct cddl_form *receiver,
+                                const struct cddl_form *sender, const struct cddl_parts *parts,
+                                cddl_refusal *refuses)
 {
     const char *why = NULL;
 
-    for (unsigned i = 0; why == NULL && i < sender->keys.count; i++)
-        why = cddl_refuses_key(pool, receiver, sender, sender->keys.list[i].name);
-    for (unsigned i = 0; why == NULL && i < receiver->keys.count; i++)
-        why = cddl_refuses_key(pool, receiver, sender, receiver->keys.list[i].name);
-    return why;
-}
-
-static const char *refuses_variants(struct cddl_pool *pool, const struct cddl_form *receiver,
-                                    const struct cddl_form *sender)
-{
-    const char *why = NULL;
-
-    for (unsigned i = 0; why == NULL && i < sender->keys.count; i++)
-        why = cddl_refuses_payload(pool, receiver, sender, sender->keys.list[i].name);
-    return why;
-}
-
-static const char *refuses_units(struct cddl_pool *pool, const struct cddl_form *receiver,
-                                 const struct cddl_form *sender)
-{
-    const char *why = NULL;
-
-    for (unsigned i = 0; why == NULL && i < sender->units.count; i++)
-        why = cddl_refuses_unit(pool, receiver, sender, sender->units.list[i].name);
+    for (unsigned i = 0; why == NULL && i < parts->count; i++)
+        why = refuses(pool, receiver, sender, parts->list[i].name);
     return why;
 }
 
 static const char *refuses_names(struct cddl_pool *pool, const struct cddl_form *receiver,
                                  const struct cddl_form *sender)
 {
-    enum cddl_pairs pairs = cddl_common_pairs(receiver, sender);
     const char *why = NULL;
 
-    if (receiver->units.count > 0)
-        why = refuses_units(pool, receiver, sender);
-    if (why == NULL && pairs == CDDL_PAIRS_STRUCT)
-        why = refuses_keys(pool, receiver, sender);
-    if (why == NULL && pairs == CDDL_PAIRS_VARIANT)
-        why = refuses_variants(pool, receiver, sender);
+    if (cddl_common_pairs(receiver, sender) == CDDL_PAIRS_STRUCT)
+        why = refuses_part(pool, receiver, sender, &sender->keys, cddl_refuses_key);
+    if (why == NULL && cddl_common_pairs(receiver, sender) == CDDL_PAIRS_STRUCT)
+        why = refuses_part(pool, receiver, sender, &receiver->keys, cddl_refuses_key);
+    if (why == NULL && cddl_is_sum(receiver))
+        why = refuses_part(pool, receiver, sender, &sender->units, cddl_refuses_variant);
+    if (why == NULL && cddl_is_sum(receiver))
+        why = refuses_part(pool, receiver, sender, &sender->keys, cddl_refuses_variant);
     return why;
 }
 

@@ -18,15 +18,10 @@
 const char *cddl_refuses_kind(struct cddl_pool *pool, const struct cddl_form *receiver,
                               const struct cddl_form *sender);
 
-/* Of a key of two structs. */
-const char *cddl_refuses_key(struct cddl_pool *pool, const struct cddl_form *receiver,
-                             const struct cddl_form *sender, const char *key);
-
-/* Of a variant of two sums: with payload, and without. */
-const char *cddl_refuses_payload(struct cddl_pool *pool, const struct cddl_form *receiver,
-                                 const struct cddl_form *sender, const char *variant);
-const char *cddl_refuses_unit(struct cddl_pool *pool, const struct cddl_form *receiver,
-                              const struct cddl_form *sender, const char *variant);
+/* Of a key of two structs; of a variant of two sums. */
+typedef const char *cddl_refusal(struct cddl_pool *pool, const struct cddl_form *receiver,
+                                 const struct cddl_form *sender, const char *name);
+cddl_refusal cddl_refuses_key, cddl_refuses_variant;
 
 /* What is refused of a value, all the way down, and where. `senders`: how many forms there are. */
 const char *cddl_refuses(struct cddl_walk *walk, const struct cddl_form *receiver,

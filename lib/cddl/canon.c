@@ -56,7 +56,7 @@ static unsigned classify(struct cddl_form **forms, unsigned count,
     qsort(forms, count, sizeof(struct cddl_form *), compare);
     for (unsigned i = 0; i < count; i++) {
         if (i > 0 && compare(&forms[i - 1], &forms[i]) != 0)
-            class++;
+            class ++;
         forms[i]->next_class = class;
     }
     for (unsigned i = 0; i < count; i++)
@@ -132,7 +132,7 @@ static void put_scalars(struct canon *canon, const struct cddl_form *form)
         put(canon, " nil");
     if (form->boolean)
         put(canon, " bool");
-    if (form->number)
+    if (form->floating)
         put(canon, " float");
     put_range(canon, "uint", &form->natural);
     if (form->table.form != NULL)

@@ -36,7 +36,7 @@ static int compare_scalars(const struct cddl_form *left, const struct cddl_form 
     if (order == 0)
         order = order_of(left->boolean, right->boolean);
     if (order == 0)
-        order = order_of(left->number, right->number);
+        order = order_of(left->floating, right->floating);
     for (size_t i = 0; order == 0 && i < sizeof(ranges) / sizeof(ranges[0]); i++)
         order = compare_ranges(ranges[i][0], ranges[i][1]);
     return order;
@@ -82,13 +82,28 @@ static int compare_outlines(const struct cddl_form *left, const struct cddl_form
     return order != 0 ? order : order_of(left->elements.count, right->elements.count);
 }
 
-bool cddl_same_kind(const struct cddl_form *left, const struct cddl_form *right)
+bool cddl_is_sum(const struct cddl_form *form)
 {
-    if (compare_outlines(left, right) != 0 || (left->units.count > 0) != (right->units.count > 0))
-        return false;
+    return form->units.count > 0 || cddl_effective_pairs(form) == CDDL_PAIRS_VARIANT;
+}
+
+/* Sums may have variants of both sorts, or of one. */
+static bool same_pairs(const struct cddl_form *left, const struct cddl_form *right)
+{
     if (left->pairs == CDDL_PAIRS_MAP && right->pairs == CDDL_PAIRS_MAP)
         return compare_ranges(&left->keys.list[0].form->text, &right->keys.list[0].form->text) == 0;
-    return left->pairs == right->pairs || cddl_common_pairs(left, right) != CDDL_NO_PAIRS;
+    if (left->pairs == right->pairs || cddl_common_pairs(left, right) != CDDL_NO_PAIRS)
+        return true;
+    return cddl_is_sum(left) && cddl_is_sum(right) &&
+           (left->pairs == CDDL_NO_PAIRS || right->pairs == CDDL_NO_PAIRS);
+}
+
+bool cddl_same_kind(const struct cddl_form *left, const struct cddl_form *right)
+{
+    if (compare_outlines(left, right) != 0 || !same_pairs(left, right))
+        return false;
+    return (left->units.count > 0) == (right->units.count > 0) ||
+           (cddl_is_sum(left) && cddl_is_sum(right));
 }
 
 int cddl_compare_forms(const struct cddl_form *left, const struct cddl_form *right)

@@ -81,10 +81,8 @@ static const char *map(struct cddl_pool *pool, const struct cddl_form *form)
 {
     if (form->pairs == CDDL_PAIRS_STRUCT)
         return "a map of certain keys";
-    if (form->pairs == CDDL_PAIRS_MAP)
-        return cddl_pool_print(pool, "a map from %s",
-                               string(pool, "text", &form->keys.list[0].form->text));
-    return "a variant with payload";
+    return cddl_pool_print(pool, "a map from %s",
+                           string(pool, "text", &form->keys.list[0].form->text));
 }
 
 static void add(struct cddl_pool *pool, const char **words, const char *more)
@@ -102,15 +100,15 @@ const char *cddl_describe(struct cddl_pool *pool, const struct cddl_form *form)
         add(pool, &words, "a boolean");
     if (form->natural.present || form->negative.present)
         add(pool, &words, integer(pool, form));
-    if (form->number)
+    if (form->floating)
         add(pool, &words, "a float");
     if (form->text.present)
         add(pool, &words, string(pool, "text", &form->text));
     if (form->bytes.present)
         add(pool, &words, string(pool, "bytes", &form->bytes));
-    if (form->units.count > 0)
-        add(pool, &words, "a variant without payload");
-    if (form->pairs != CDDL_NO_PAIRS)
+    if (form->units.count > 0 || form->pairs == CDDL_PAIRS_VARIANT)
+        add(pool, &words, "a variant");
+    if (form->pairs == CDDL_PAIRS_STRUCT || form->pairs == CDDL_PAIRS_MAP)
         add(pool, &words, map(pool, form));
     if (form->array != CDDL_NO_ARRAY)
         add(pool, &words, array(pool, form));

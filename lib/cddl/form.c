@@ -134,7 +134,7 @@ static void fill(struct finder *finder, struct cddl_form *form, const struct cdd
         form->boolean = true;
         break;
     case CDDL_FLOAT:
-        form->number = true;
+        form->floating = true;
         break;
     case CDDL_TEXT:
         form->text = (struct cddl_range){true, type->low, type->high};

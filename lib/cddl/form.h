@@ -47,7 +47,7 @@ enum cddl_pairs {
 struct cddl_form {
     struct cddl_span span; /* of the type that it was made of */
     bool anything;
-    bool nil, boolean, number; /* number: with floating point */
+    bool nil, boolean, floating;
     struct cddl_range natural;
     struct cddl_range negative; /* n of -1-n */
     struct cddl_part table;     /* of an index, which is natural: the list that it counts in */
@@ -91,6 +91,9 @@ enum cddl_pairs cddl_effective_pairs(const struct cddl_form *form);
 
 /* What both forms have and can be compared name by name as; else, or of maps, CDDL_NO_PAIRS. */
 enum cddl_pairs cddl_common_pairs(const struct cddl_form *left, const struct cddl_form *right);
+
+/* Whether it has variants, with payload or without. */
+bool cddl_is_sum(const struct cddl_form *form);
 
 /* Whether forms are equal but for names in two sums or structs, and for the forms of their parts. */
 bool cddl_same_kind(const struct cddl_form *left, const struct cddl_form *right);

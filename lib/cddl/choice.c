@@ -150,7 +150,7 @@ static void fill_variant(struct cddl_resolver *resolver, const struct variant *v
     member->span = name->span;
     cddl_name_member(source, member);
     if (pair != NULL)
-        member->type = cddl_resolve_type(
+        member->type = cddl_resolve_member(
             resolver, pair->type,
             cddl_pool_print(source->pool, "%s_%s", variant->tag, member->word));
 }
@@ -211,6 +211,7 @@ static void add_alternative(struct cddl_resolver *resolver, struct cddl_type *ch
         return;
     }
     if (is_inline_variant(node)) {
+        choice->incomplete = true;
         cddl_problem(source, node->span,
                      "a variant beside types that are none: make the sum a rule and choose "
                      "between its name and them");
@@ -218,8 +219,10 @@ static void add_alternative(struct cddl_resolver *resolver, struct cddl_type *ch
     }
     type = cddl_resolve_type(
         resolver, node, cddl_pool_print(source->pool, "%s_item%u", choice->tag, choice->count));
-    if (type == NULL)
+    if (type == NULL) {
+        choice->incomplete = true;
         return;
+    }
     choice->count++;
     member->type = type;
     member->span = node->span;

@@ -50,7 +50,7 @@ static void emit_struct(struct cddl_emit *emit, const struct cddl_type *type)
     cddl_emit(emit, "};\n");
 }
 
-static void emit_list(struct cddl_emit *emit, const struct cddl_type *type)
+static void emit_sequence(struct cddl_emit *emit, const struct cddl_type *type)
 {
     emit->values['v'] = cddl_c_type(emit, type->members[0].type);
     cddl_emit(emit, "struct $t {\n"
@@ -91,12 +91,12 @@ static void emit_type(struct cddl_emit *emit, struct cddl_type *type)
 {
     cddl_emit(emit, "\n");
     for (unsigned i = 0; i < type->count; i++)
-        if (type->shape == CDDL_LIST || type->members[i].boxed)
+        if (cddl_is_sequence(type) || type->members[i].boxed)
             declare(emit, type->members[i].type);
     emit_schema_text(emit, type);
     set_type(emit, type);
-    if (type->shape == CDDL_LIST)
-        emit_list(emit, type);
+    if (cddl_is_sequence(type))
+        emit_sequence(emit, type);
     else if (type->shape == CDDL_SUM || type->shape == CDDL_CHOICE)
         emit_sum(emit, type);
     else
@@ -122,6 +122,19 @@ static void emit_request(struct cddl_emit *emit)
                     "extern const struct valve_type $p_request_type;\n");
 }
 
+/* An index that was decoded is one of its table's, but C cannot tell whose index it is given. */
+static void emit_accessor(struct cddl_emit *emit, const struct cddl_type *table)
+{
+    set_type(emit, table);
+    emit->values['v'] = cddl_c_type(emit, table->members[0].type);
+    cddl_emit(emit, "\n"
+                    "/* The element that an index names; NULL if there is none. */\n"
+                    "static inline const $v *$t_at(const struct $t *table, uint64_t index)\n"
+                    "{\n"
+                    "    return index < table->count ? &table->items[index] : NULL;\n"
+                    "}\n");
+}
+
 void cddl_emit_types(struct cddl_emit *emit)
 {
     struct cddl_type *type;
@@ -136,5 +149,8 @@ void cddl_emit_types(struct cddl_emit *emit)
         set_type(emit, type);
         cddl_emit(emit, "extern const struct valve_type $t_type;\n");
     }
+    for (type = emit->schema->definitions; type != NULL; type = type->then)
+        if (type->is_table)
+            emit_accessor(emit, type);
     emit_request(emit);
 }

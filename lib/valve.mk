@@ -1,6 +1,6 @@
 # valve.mk - builds services that stand on libvalve. All that a Makefile needs:
 #
-#     include $(shell pkg-config --variable=makefile valve)
+#     include $(shell pkg-config --print-errors --variable=makefile valve)
 #     all: hello_server hello_client
 #
 # Each NAME.cddl in the folder becomes NAME.h and NAME.c. A program is made of the C file of its name
@@ -46,7 +46,7 @@ clean::
 	$(RM) $(valve_made) $(valve_dependencies) $(valve_headers) $(valve_sources)
 
 .PHONY: all clean
-.SECONDARY: $(valve_headers) $(valve_sources)
+.SECONDARY: $(valve_headers) $(valve_sources) $(valve_objects)
 .DELETE_ON_ERROR:
 
 # The first target is that of the Makefile, not one from here.

@@ -123,7 +123,7 @@ static void emit_request(struct cddl_emit *emit)
 }
 
 /* An index that was decoded is one of its table's, but C cannot tell whose index it is given. */
-static void emit_accessor(struct cddl_emit *emit, const struct cddl_type *table)
+static void emit_at(struct cddl_emit *emit, const struct cddl_type *table)
 {
     set_type(emit, table);
     emit->values['v'] = cddl_c_type(emit, table->members[0].type);
@@ -133,6 +133,41 @@ static void emit_accessor(struct cddl_emit *emit, const struct cddl_type *table)
                     "{\n"
                     "    return index < table->count ? &table->items[index] : NULL;\n"
                     "}\n");
+}
+
+/* A value of nil is nothing but there. */
+static void emit_find(struct cddl_emit *emit, const struct cddl_type *map)
+{
+    const struct cddl_member *value = &map->members[0].type->members[1];
+
+    set_type(emit, map);
+    if (cddl_is_void(value)) {
+        cddl_emit(emit, "\n"
+                        "/* Whether a map that was decoded, or is sorted, has this key. */\n"
+                        "static inline bool $t_has(const struct $t *map, struct valve_text key)\n"
+                        "{\n"
+                        "    return valve_map_find(&$t_type, map, key) != NULL;\n"
+                        "}\n");
+        return;
+    }
+    emit->values['v'] = cddl_c_type(emit, value->type);
+    cddl_emit(emit, "\n"
+                    "/* The value of a key in a map that was decoded, or is sorted; else NULL. */\n"
+                    "static inline const $v *$t_find(const struct $t *map, struct valve_text key)\n"
+                    "{\n"
+                    "    return (const $v *)valve_map_find(&$t_type, map, key);\n"
+                    "}\n");
+}
+
+static void emit_accessors(struct cddl_emit *emit)
+{
+    for (const struct cddl_type *type = emit->schema->definitions; type != NULL;
+         type = type->then) {
+        if (type->is_table)
+            emit_at(emit, type);
+        else if (type->shape == CDDL_MAP)
+            emit_find(emit, type);
+    }
 }
 
 void cddl_emit_types(struct cddl_emit *emit)
@@ -149,8 +184,6 @@ void cddl_emit_types(struct cddl_emit *emit)
         set_type(emit, type);
         cddl_emit(emit, "extern const struct valve_type $t_type;\n");
     }
-    for (type = emit->schema->definitions; type != NULL; type = type->then)
-        if (type->is_table)
-            emit_accessor(emit, type);
+    emit_accessors(emit);
     emit_request(emit);
 }

@@ -94,7 +94,7 @@ int main(int argc, char **argv)
     struct valve_arena arena;
     struct valve_error error;
     struct valve_client *client = NULL;
-    struct reader reader = {.next = argv + 2, .arena = &arena};
+    struct reader reader = {.arena = &arena};
     const struct calc_expr *expr;
     int status = EXIT_FAILURE;
 
@@ -103,6 +103,7 @@ int main(int argc, char **argv)
         return 64;
     }
     valve_arena_init(&arena, NULL, 0, 1024 * 1024);
+    reader.next = argv + 2;
     expr = read_expr(&reader, 100); /* as deep as a calc_server takes */
     if (*reader.next != NULL)
         refuse(&reader, "there are words behind the expression");

@@ -19,10 +19,11 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <sys/types.h>
-#include <time.h>
 
 #ifdef __cplusplus
 extern "C" {
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wshadow" /* valve_text() is named as what it makes */
 #endif
 
 /* What is declared here is all that libvalve.so shows. */
@@ -34,13 +35,7 @@ extern "C" {
 #define VALVE_PRINTF(f, a) __attribute__((format(printf, f, a)))
 
 /* The deadline so many nanoseconds from now. */
-static inline uint64_t valve_deadline(uint64_t nanoseconds)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec + nanoseconds;
-}
+uint64_t valve_deadline(uint64_t nanoseconds);
 
 /* ---- Values ------------------------------------------------------------------------------- */
 
@@ -606,6 +601,7 @@ void valve_client_forget(struct valve_client *client, struct valve_pending *pend
 #pragma GCC visibility pop
 
 #ifdef __cplusplus
+#pragma GCC diagnostic pop
 }
 #endif
 

@@ -104,12 +104,22 @@ static const struct {
          AT("1:19: " REPLY_OR_NONE "    t = [+ \"A\", tstr, ? fail]\n"
             "                      ^~~~~~")},
     /* Names in C */
+    {"Valve-x = [\"A\"]",
+     AT("1:1: names that begin with valve are those of valve.h in C: call it otherwise\n"
+        "    Valve-x = [\"A\"]\n"
+        "    ^~~~~~~") AT("1:1: the first rule is the service and is named as the file: t\n"
+                          "    Valve-x = [\"A\"]\n"
+                          "    ^~~~~~~")},
     {METHOD("[\"Ab\", fail] / [\"ab\", fail]"),
      AT("1:21: " TAKEN("t_ab", "line 1, column 6") "    t = [\"Ab\", fail] / [\"ab\", fail]\n"
                                                    "                        ^~~~")},
     {METHOD("[\"A\", \"Failed\" / fail]"),
      AT("1:11: " TAKEN("T_A_FAILED", "line 1, column 6") "    t = [\"A\", \"Failed\" / fail]\n"
                                                          "              ^~~~~~~~")},
+    {METHOD("[\"A\", {\"Kind\" => tstr} / fail]"),
+     AT("1:12: " TAKEN("t_a_reply_value.kind",
+                       "line 1, column 6") "    t = [\"A\", {\"Kind\" => tstr} / fail]\n"
+                                           "               ^~~~~~")},
     {METHOD("[\"A\", \"Later\" / fail]"),
      AT("1:11: " TAKEN("t_a_reply_later", "line 1, column 6") "    t = [\"A\", \"Later\" / fail]\n"
                                                               "              ^~~~~~~")},

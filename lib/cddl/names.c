@@ -154,8 +154,8 @@ static void claim_call(struct claims *claims, const struct cddl_method *method)
 static void claim_method(struct claims *claims, const struct cddl_method *method)
 {
     static const char *const of_all[] = {
-        "_reply_type", "_reply_members",   "tag _arm", "tag _reply",
-        "tag _answer", "tag _reply_value", NULL,
+        "_reply_type", "_reply_members",   "tag _arm",          "tag _reply",
+        "tag _answer", "tag _reply_value", "_reply_value.kind", NULL,
     };
     static const char *const of_one_way[] = {"_send", "_reply_none", NULL};
     const char *upper = cddl_upper(claims->schema->source, method->tag);
@@ -171,6 +171,8 @@ static void claim_method(struct claims *claims, const struct cddl_method *method
         const struct cddl_member *arm = &method->reply->members[i];
 
         claim(claims, arm->span, "%s_%s", upper, arm->upper);
+        if (!cddl_is_void(arm))
+            claim(claims, arm->span, "%s_reply_value.%s", method->tag, arm->field);
         claim_constructors(claims, method, arm);
         if (!method->one_way)
             claim_outcome(claims, method, arm);

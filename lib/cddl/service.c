@@ -107,9 +107,18 @@ static bool check_root(struct cddl_source *source, const struct cddl_rule *root,
     if (name != NULL && strcmp(root->name, name) != 0)
         cddl_problem(source, root->span,
                      "the first rule is the service and is named as the file: %s", name);
-    if (strcmp(root->name, "valve") == 0)
-        cddl_problem(source, root->span, "the name valve is taken: valve.h uses it in C");
     return true;
+}
+
+/* The word that all names in C begin with. */
+static const char *name_service(struct cddl_source *source, const struct cddl_rule *root)
+{
+    const char *word = cddl_snake(source, root->span, root->name);
+
+    if (strcmp(word, "valve") == 0 || strncmp(word, "valve_", 6) == 0)
+        cddl_problem(source, root->span,
+                     "names that begin with valve are those of valve.h in C: call it otherwise");
+    return word;
 }
 
 void cddl_resolve(struct cddl_syntax *syntax, const char *name, struct cddl_schema *ret_schema)
@@ -118,11 +127,11 @@ void cddl_resolve(struct cddl_syntax *syntax, const char *name, struct cddl_sche
     struct service service = {.resolver = &resolver, .place = &ret_schema->methods};
     struct cddl_rule *root = syntax->rules;
 
-    *ret_schema = (struct cddl_schema){.source = syntax->source};
+    *ret_schema = (struct cddl_schema){.source = syntax->source, .rules = syntax->rules};
     if (!check_root(syntax->source, root, name))
         return;
     ret_schema->name = root->name;
-    ret_schema->word = cddl_snake(syntax->source, root->span, root->name);
+    ret_schema->word = name_service(syntax->source, root);
     root->collecting = true;
     add_methods(&service, root->node);
     root->collecting = false;

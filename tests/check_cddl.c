@@ -253,7 +253,7 @@ static const struct {
     {"t = [{\"A\" => [", "%u, ", "%u]}, {\"Error\" => tstr}]\n", 2000},
     {"t = [{\"A\" => a0}, {\"Error\" => tstr}]\n", "a%u = a%u / a%u\n", "a%u = tstr\n", 990},
     {"t = [{\"A\" => a0}, {\"Error\" => tstr}]\n", "a%u = {* tstr => a%u}\n", "a%u = tstr\n", 990},
-    {"t = [{\"A\" => a0}, {\"Error\" => tstr}]\n", "a%u = {* a%u => a%u}\n", "a%u = a%u\n", 990},
+    {"t = [{\"A\" => a0}, {\"Error\" => tstr}]\n", "a%u = {* a%u => a%u}\n", "a%u = a0\n", 990},
     {"t = [{\"A\" => a0}, {\"Error\" => tstr}]\n", "a%u = [t%u, * n%u]\n", "a%u = tstr\n", 400},
     {"t = [{\"A\" => uint}, {\"Error\" => tstr}]", " ;@index %u", "", 2000},
     {"t = [{\"A\" => a0}, {\"Error\" => tstr}]\n", "a%u = uint;@index a%u\n", "", 999},

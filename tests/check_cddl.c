@@ -274,6 +274,28 @@ START_TEST(stays_within_bounds)
 }
 END_TEST
 
+/* 20 arrays, each of two of the one before it: 2^20 texts, by value. */
+START_TEST(refuses_values_that_fill_the_memory)
+{
+    char *schema = NULL;
+    size_t size;
+    FILE *stream = open_memstream(&schema, &size);
+    struct run run;
+
+    ck_assert_ptr_nonnull(stream);
+    fputs("t = [{\"A\" => a0}, {\"Error\" => tstr}]\n", stream);
+    put_chain(stream, "a%u = [a%u, a%u]\n", 20, "a%u = [tstr]\n");
+    fclose(stream);
+    run_begin(&run, schema, size, "t");
+    ck_assert_str_eq(run.report, "t.cddl:5:6: a value of this takes more than 1048576 bytes in C: "
+                                 "hold parts of it in lists\n"
+                                 "    a3 = [a4, a4]\n"
+                                 "         ^~~~~~~~\n");
+    run_end(&run);
+    free(schema);
+}
+END_TEST
+
 START_TEST(refuses_deep_brackets)
 {
     char schema[1000] = "t = [\"A\", ";
@@ -316,6 +338,7 @@ static Suite *cddl_suite(void)
     tcase_add_loop_test(anything, survives_truncation, 0, COUNT(schemas));
     tcase_add_loop_test(anything, survives_mutation, 0, COUNT(schemas));
     tcase_add_loop_test(anything, stays_within_bounds, 0, COUNT(chains));
+    tcase_add_test(anything, refuses_values_that_fill_the_memory);
     tcase_add_test(anything, refuses_deep_brackets);
     tcase_add_test(anything, refuses_long_schemas);
     tcase_set_timeout(anything, 120);

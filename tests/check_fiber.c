@@ -605,6 +605,7 @@ int main(void)
               queue_wake_outranks_cancel_and_deadline);
     add_stack_tests(suite);
     add_model_tests(suite);
+    add_poll_tests(suite);
     srunner_run_all(runner, CK_NORMAL);
     failed = srunner_ntests_failed(runner);
     srunner_free(runner);

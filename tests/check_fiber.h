@@ -59,5 +59,6 @@ void add_tests(Suite *suite, const char *name, const TTest *const *tests, size_t
 /* The tests in the other files. */
 void add_stack_tests(Suite *suite);
 void add_model_tests(Suite *suite);
+void add_poll_tests(Suite *suite);
 
 #endif

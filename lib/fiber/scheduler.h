@@ -44,6 +44,8 @@ struct valve_scheduler {
     unsigned max_fibers;
     uint64_t started;
     uint64_t switches;
+    valve_fiber_poller *poller; /* NULL: its fibers cannot wait for descriptors */
+    void *poller_context;
 };
 
 /* The running fiber of this thread. Its address is also what tells threads apart. */

@@ -195,6 +195,16 @@ uint8_t *valve_envelope_write_reply(uint32_t id, uint8_t *data)
     return write_prefix(2, id, data);
 }
 
+uint8_t *valve_envelope_write_item(uint32_t id, uint8_t *data)
+{
+    return write_prefix(3, id, data);
+}
+
+uint8_t *valve_envelope_end_item(uint8_t *data)
+{
+    return data + valve_head_write(VALVE_MAJOR_SIMPLE, VALVE_SIMPLE_TRUE, data);
+}
+
 uint8_t *valve_envelope_write_request(uint32_t id, bool with_options, uint8_t *data)
 {
     return write_prefix(with_options ? 3 : 2, id, data);

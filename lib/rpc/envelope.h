@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The envelope around every message: [id, request], [id, request, options], [id, nil] (cancel) and
- * [id, reply]; see PROTOCOL section 1 and schema/envelope.cddl.
+ * The envelope around every message: [id, request], [id, request, options], [id, nil] (cancel),
+ * [id, item, true] and [id, reply]; see PROTOCOL section 1 and schema/envelope.cddl.
  */
 #ifndef VALVE_RPC_ENVELOPE_H
 #define VALVE_RPC_ENVELOPE_H
@@ -41,6 +41,11 @@ uint32_t valve_envelope_peek_id(const uint8_t *data, size_t size);
 
 /* Writes what stands before a reply: the head of an array of 2 and the id. Returns the end. */
 uint8_t *valve_envelope_write_reply(uint32_t id, uint8_t *data);
+
+/* The same for an item of a stream, and what stands behind it: one byte. */
+#define VALVE_ENVELOPE_SUFFIX 1
+uint8_t *valve_envelope_write_item(uint32_t id, uint8_t *data);
+uint8_t *valve_envelope_end_item(uint8_t *data);
 
 /* The same for a request, of which options may follow: `with_options` makes it an array of 3. */
 uint8_t *valve_envelope_write_request(uint32_t id, bool with_options, uint8_t *data);

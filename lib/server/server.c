@@ -12,16 +12,12 @@
 #include <string.h>
 
 #include "fiber/clock.h"
+#include "server/options.h"
 #include "server/os.h"
 
 #define MOST_WORKERS    512
 #define LEAST_IO_THREAD 4
-#define RESERVE         256 /* descriptors that are never connections: DESIGN section 9 */
 #define NS_PER_S        1000000000ull
-#define LEAST_STACK     ((size_t)16 * 1024)
-#define LARGEST_REQUEST ((size_t)1024 * 1024 * 1024)
-#define DEEPEST         1024
-#define LONGEST_TIMEOUT (INT32_MAX * 1000000ull) /* what milliseconds in 31 bits can say */
 #define POOL_PATIENCE   (2 * NS_PER_S) /* for threads that are still working when all is over */
 
 void valve_server_log(const struct valve_server *server, enum valve_priority priority,
@@ -36,26 +32,6 @@ void valve_server_log(const struct valve_server *server, enum valve_priority pri
     vsnprintf(message, sizeof message, format, arguments);
     va_end(arguments);
     server->options.log(server->options.log_context, priority, message);
-}
-
-void valve_server_options_default(struct valve_server_options *ret_options)
-{
-    *ret_options = (struct valve_server_options){
-        .pin = true,
-        .max_descriptors = 1048576,
-        .reserve = RESERVE,
-        .max_fibers = 4096,
-        .fiber_stack = (size_t)64 * 1024,
-        .max_request = (size_t)8 * 1024,
-        .arena_limit = (size_t)1024 * 1024,
-        .max_depth = 16,
-        .max_in_flight = 64,
-        .request_timeout = 10 * NS_PER_S,
-        .idle_timeout = 300 * NS_PER_S,
-        .send_timeout = 30 * NS_PER_S,
-        .io_timeout = 30 * NS_PER_S,
-        .drain_timeout = 10 * NS_PER_S,
-    };
 }
 
 /* ---- Messages and signals of the main thread ---- */
@@ -246,34 +222,11 @@ static int make_parts(struct valve_server *server, struct valve_error *ret_error
     return r;
 }
 
-/* NULL, or which option is out of its range. */
-static const char *find_bad_option(const struct valve_server_options *options)
-{
-    const uint64_t timeouts[] = {options->request_timeout, options->idle_timeout,
-                                 options->send_timeout, options->io_timeout,
-                                 options->drain_timeout};
-
-    for (unsigned i = 0; i < sizeof timeouts / sizeof timeouts[0]; i++)
-        if (timeouts[i] == 0 || timeouts[i] > LONGEST_TIMEOUT)
-            return "timeouts are more than nothing and at most 24 days";
-    if (options->max_in_flight < 1 || options->max_in_flight > UINT16_MAX)
-        return "max_in_flight is from 1 to 65535";
-    if (options->max_fibers < 1)
-        return "max_fibers is at least 1";
-    if (options->fiber_stack < LEAST_STACK)
-        return "fiber_stack is at least 16K";
-    if (options->max_request < 1 || options->max_request > LARGEST_REQUEST)
-        return "max_request is from 1 to 1G";
-    if (options->max_depth < 1 || options->max_depth > DEEPEST)
-        return "max_depth is from 1 to 1024";
-    return NULL;
-}
-
 int valve_server_new(const struct valve_server_options *options,
                      const struct valve_service *service, struct valve_server **ret_server,
                      struct valve_error *ret_error)
 {
-    const char *bad = find_bad_option(options);
+    const char *bad = valve_options_find_bad(options);
     struct valve_server *server;
     int r;
 

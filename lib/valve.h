@@ -19,7 +19,6 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <sys/types.h>
-#include <time.h>
 
 #ifdef __cplusplus
 extern "C" {
@@ -36,13 +35,7 @@ extern "C" {
 #define VALVE_PRINTF(f, a) __attribute__((format(printf, f, a)))
 
 /* The deadline so many nanoseconds from now. */
-static inline uint64_t valve_deadline(uint64_t nanoseconds)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec + nanoseconds;
-}
+uint64_t valve_deadline(uint64_t nanoseconds);
 
 /* ---- Values ------------------------------------------------------------------------------- */
 

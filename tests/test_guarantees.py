@@ -3,7 +3,6 @@
 under #ifdef FAULT, does not compile with it, and compiles without."""
 import os
 import pathlib
-import re
 import shutil
 import subprocess
 import tempfile
@@ -15,13 +14,7 @@ FOLDER = support.SOURCE / "tests" / "guarantees"
 COMPILERS = ("gcc", "clang")
 
 
-def makefile_variable(name):
-    """A variable that configure has set."""
-    text = (support.BUILD / "Makefile").read_text()
-    return re.search(rf"^{name} = (.*)$", text, re.M)[1]
-
-
-FLAGS = tuple(makefile_variable("VALVE_GUARANTEE_CFLAGS").split())
+FLAGS = tuple(support.makefile_variable("VALVE_GUARANTEE_CFLAGS").split())
 
 # File, the flag that it needs (None: it is wrong in any case), and what gcc and clang say of it.
 FAULTS = [

@@ -10,7 +10,6 @@
 #include "cddl/compile.h"
 
 #define METHOD(x) "t = " x "\nfail = {\"Error\" => tstr}\n"
-#define AT(x)     "t.cddl:" x "\n"
 
 /* ---- What is refused ---- */
 

@@ -177,6 +177,8 @@ struct cddl_type *cddl_resolve_sum(struct cddl_resolver *resolver, struct cddl_n
                                    sizeof(*sum->members));
     for (const struct variant *variant = collection.first; variant != NULL; variant = variant->next)
         fill_variant(resolver, variant, &sum->members[sum->count++]);
+    for (unsigned i = 0; i < sum->count; i++)
+        sum->incomplete |= sum->members[i].type == &resolver->schema->unknown;
     return sum;
 }
 

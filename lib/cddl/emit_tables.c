@@ -3,7 +3,6 @@
  * SERVICE.c: the constant tables that describe the types, proved against them by the compiler.
  */
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "cddl/emit.h"
@@ -39,18 +38,6 @@ static bool has_members(const struct cddl_type *type)
 
 /* ---- Members ---- */
 
-/* Keys are sent in the bytewise order of their encodings: the shorter first. */
-static int by_key(const void *left, const void *right)
-{
-    const struct cddl_member *a = *(const struct cddl_member *const *)left;
-    const struct cddl_member *b = *(const struct cddl_member *const *)right;
-    size_t size = strlen(a->name), other = strlen(b->name);
-
-    if (size != other)
-        return size < other ? -1 : 1;
-    return memcmp(a->name, b->name, size);
-}
-
 /* $1 is how the member is reached in an initializer: nothing, or [ENUMERATOR] = */
 static void emit_member(struct cddl_emit *emit, const struct cddl_member *member)
 {
@@ -84,13 +71,8 @@ static void emit_member(struct cddl_emit *emit, const struct cddl_member *member
 
 static void emit_fields(struct cddl_emit *emit, const struct cddl_type *type)
 {
-    const struct cddl_member **order = cddl_pool_alloc(emit->pool, type->count,
-                                                       sizeof(const struct cddl_member *));
+    const struct cddl_member **order = cddl_members_as_sent(emit->pool, type);
 
-    for (unsigned i = 0; i < type->count; i++)
-        order[i] = &type->members[i];
-    if (type->shape == CDDL_STRUCT)
-        qsort(order, type->count, sizeof(struct cddl_member *), by_key);
     emit->values['1'] = "";
     for (unsigned i = 0; i < type->count; i++)
         emit_member(emit, order[i]);

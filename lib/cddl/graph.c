@@ -164,11 +164,12 @@ static void check_root(struct cddl_schema *schema, const struct cddl_type *root,
     if (root == NULL || root->mark == 0)
         return;
     place = find_index(root, span);
-    cddl_problem(schema->source, span,
-                 "this leads to an index into %s (line %zu, column %zu) outside of any value that "
-                 "holds them",
-                 table->name, cddl_source_line(schema->source, place.offset),
-                 cddl_source_column(schema->source, place.offset));
+    cddl_problem(
+        schema->source, span,
+        "this leads to an index into %s (line %zu, column %zu) outside of any map or array "
+        "that has %s as a member",
+        table->name, cddl_source_line(schema->source, place.offset),
+        cddl_source_column(schema->source, place.offset), table->name);
 }
 
 /* All that travels as a whole: requests, items of streams, payloads of replies. */

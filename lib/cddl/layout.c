@@ -4,6 +4,9 @@
  */
 #include "cddl/schema.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 enum { UNSEEN, OPEN, DONE }; /* marks of a type in a walk */
 
 bool cddl_is_scalar(const struct cddl_type *type)
@@ -104,6 +107,7 @@ static void mark_used(struct cddl_type *type)
 static void drop_unused_types(struct cddl_schema *schema)
 {
     struct cddl_type *last = NULL;
+    unsigned count = 0;
 
     clear_marks(schema);
     mark_used(schema->request);
@@ -116,13 +120,14 @@ static void drop_unused_types(struct cddl_schema *schema)
         if ((*place)->mark == DONE) {
             (*place)->previous = last;
             last = *place;
+            last->number = ++count;
             place = &last->next;
         } else {
             *place = (*place)->next;
-            schema->type_count--;
         }
     }
     schema->last_type = last;
+    schema->type_count = count;
 }
 
 /* ---- Definitions ---- */
@@ -150,6 +155,31 @@ static void order_definitions(struct cddl_schema *schema)
     for (struct cddl_type *type = schema->types; type != NULL; type = type->next)
         if (cddl_is_compound(type) && !type->message && type->mark == UNSEEN)
             define(type, &place);
+}
+
+/* Of keys in the bytewise order of their encodings the shorter stands first. */
+static int by_key(const void *left, const void *right)
+{
+    const struct cddl_member *a = *(const struct cddl_member *const *)left;
+    const struct cddl_member *b = *(const struct cddl_member *const *)right;
+    size_t size = strlen(a->name), other = strlen(b->name);
+
+    if (size != other)
+        return size < other ? -1 : 1;
+    return memcmp(a->name, b->name, size);
+}
+
+const struct cddl_member **cddl_members_as_sent(struct cddl_pool *pool,
+                                                const struct cddl_type *type)
+{
+    const struct cddl_member **order = cddl_pool_alloc(pool, type->count,
+                                                       sizeof(const struct cddl_member *));
+
+    for (unsigned i = 0; i < type->count; i++)
+        order[i] = &type->members[i];
+    if (type->shape == CDDL_STRUCT)
+        qsort(order, type->count, sizeof(const struct cddl_member *), by_key);
+    return order;
 }
 
 void cddl_lay_out(struct cddl_schema *schema)

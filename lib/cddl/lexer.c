@@ -259,8 +259,9 @@ static struct cddl_token take_foreign(struct cddl_lexer *lexer)
 
     switch (byte) {
     case '<':
-    case '>':
-        return refuse(lexer, 1, "generic rules (<...>) are not in the subset");
+        while (peek(lexer, size - 1) != '>' && (unsigned char)peek(lexer, size) > ' ')
+            size++;
+        return refuse(lexer, size, "generic rules (<...>) are not in the subset");
     case '&':
         return refuse(lexer, 1, "enumerations of groups (&) are not in the subset");
     case '~':

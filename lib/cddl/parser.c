@@ -130,7 +130,8 @@ static struct cddl_entry *parse_entry(struct parser *parser, enum cddl_node_kind
     entry->occurrence = take_occurrence(parser);
     entry->key = take_name(parser);
     entry->type = parse_type(parser);
-    if (kind == CDDL_NODE_ARRAY && parser->token.word == CDDL_WORD_ARROW)
+    if (kind == CDDL_NODE_ARRAY &&
+        (parser->token.word == CDDL_WORD_ARROW || parser->token.word == CDDL_WORD_COLON))
         fail_at(parser, entry->type->span, "an array has no keys: its elements are T or name: T");
     if (parser->token.word == CDDL_WORD_ARROW && entry->key == NULL && !parser->broken) {
         advance(parser);

@@ -73,6 +73,7 @@ struct cddl_type {
     struct cddl_type *next;  /* in the order of discovery, */
     struct cddl_type *previous;
     struct cddl_type *then; /* and of definition in C */
+    unsigned number;        /* among the types of the schema, from 1; 0: not one of them */
     unsigned mark;          /* of the walk that is under way */
     bool incomplete;        /* something of it was refused: no more is to be said about it */
     bool is_pair;           /* a key and a value of a map */
@@ -100,8 +101,9 @@ struct cddl_method {
 
 struct cddl_schema {
     struct cddl_source *source;
-    const char *name; /* of the service: files */
-    const char *word; /* in snake case: the prefix of all C names */
+    struct cddl_rule *rules; /* as written; those that are types have node->type */
+    const char *name;        /* of the service: files */
+    const char *word;        /* in snake case: the prefix of all C names */
     struct cddl_method *methods;
     struct cddl_type *request; /* the sum of the methods */
     struct cddl_type *types;   /* all, as discovered; the request and the replies among them */
@@ -122,6 +124,10 @@ bool cddl_is_compound(const struct cddl_type *type);
 
 /* A list or a map: a pointer to its elements, and their count. */
 bool cddl_is_sequence(const struct cddl_type *type);
+
+/* The members of a struct or a tuple in the order in which they are sent. */
+const struct cddl_member **cddl_members_as_sent(struct cddl_pool *pool,
+                                                const struct cddl_type *type);
 
 /* ---- The steps of the compiler; each notes its problems in the source ---- */
 

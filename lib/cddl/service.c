@@ -127,7 +127,7 @@ void cddl_resolve(struct cddl_syntax *syntax, const char *name, struct cddl_sche
     struct service service = {.resolver = &resolver, .place = &ret_schema->methods};
     struct cddl_rule *root = syntax->rules;
 
-    *ret_schema = (struct cddl_schema){.source = syntax->source};
+    *ret_schema = (struct cddl_schema){.source = syntax->source, .rules = syntax->rules};
     if (!check_root(syntax->source, root, name))
         return;
     ret_schema->name = root->name;

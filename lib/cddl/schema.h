@@ -60,7 +60,7 @@ struct cddl_type {
     uint64_t low, high;
     bool open;
     bool limited;                /* a range or a size stands with it */
-    struct cddl_member *members; /* as written; of a list: its element */
+    struct cddl_member *members; /* as written; of a list its element, of a map its pair */
     unsigned count;
     bool is_index;
     struct cddl_type *table; /* of an index: the list whose elements it names */

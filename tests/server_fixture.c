@@ -115,7 +115,9 @@ void rig_listen(struct rig *rig)
 
     snprintf(rig->address, sizeof rig->address, "unix:@valve-check-server-%d-%u", (int)getpid(),
              ++number);
-    r = valve_server_new(&rig->options, service_of(&rig->service), &rig->server, &error);
+    r = valve_server_new(&rig->options,
+                         rig->served != NULL ? rig->served : service_of(&rig->service),
+                         &rig->server, &error);
     ck_assert_msg(r == 0, "%s", error.text);
     r = valve_server_listen(rig->server, &listener, &error);
     ck_assert_msg(r == 0, "%s", error.text);
@@ -260,6 +262,13 @@ void peer_cancel(struct peer *peer, uint32_t id)
     peer_send(peer, buffer, (size_t)(end - buffer));
 }
 
+/* An assertion for what comes by the million: those of Check write to a pipe each time. */
+#define REQUIRE(condition)                                                                         \
+    do                                                                                             \
+        if (!(condition))                                                                          \
+            ck_abort_msg("%s", #condition);                                                        \
+    while (0)
+
 /* ---- Clients: receiving ------------------------------------------------------------------------- */
 
 /* Waits for more bytes. How many came; 0 at the end, be it a reset. */
@@ -282,6 +291,14 @@ static size_t read_more(struct peer *peer)
     return (size_t)size;
 }
 
+/* Moves what has not been received yet to the front. */
+static void compact(struct peer *peer)
+{
+    memmove(peer->bytes, peer->bytes + peer->start, peer->end - peer->start);
+    peer->end -= peer->start;
+    peer->start = 0;
+}
+
 /* The size of the item at the front, when it is there; else 0, and the end has come. */
 static size_t receive_item(struct peer *peer)
 {
@@ -290,11 +307,9 @@ static size_t receive_item(struct peer *peer)
     size_t scanned = 0, taken;
     enum valve_scan verdict = VALVE_SCAN_MORE;
 
-    ck_assert_ptr_nonnull(scanner);
+    REQUIRE(scanner != NULL);
     valve_scanner_init(scanner, &limits);
-    memmove(peer->bytes, peer->bytes + peer->start, peer->end - peer->start);
-    peer->end -= peer->start;
-    peer->start = 0;
+    compact(peer);
     do {
         if (scanned == peer->end && read_more(peer) == 0)
             break;
@@ -302,8 +317,7 @@ static size_t receive_item(struct peer *peer)
         scanned += taken;
     } while (verdict == VALVE_SCAN_MORE);
     free(scanner);
-    ck_assert_msg(verdict == VALVE_SCAN_DONE || verdict == VALVE_SCAN_MORE,
-                  "the server's bytes are not well-formed");
+    REQUIRE(verdict == VALVE_SCAN_DONE || verdict == VALVE_SCAN_MORE);
     return verdict == VALVE_SCAN_DONE ? scanned : 0;
 }
 
@@ -311,7 +325,7 @@ static struct valve_head take_head(struct valve_cursor *cursor)
 {
     struct valve_head head;
 
-    ck_assert_int_eq(valve_cursor_head(cursor, &head), 0);
+    REQUIRE(valve_cursor_head(cursor, &head) == 0);
     return head;
 }
 
@@ -322,19 +336,27 @@ struct item peer_receive(struct peer *peer)
     struct item item = {.bytes = peer->bytes, .size = size};
     struct valve_head head;
 
-    ck_assert_msg(size > 0, "the connection ended before a reply");
+    if (size == 0)
+        ck_abort_msg("the connection ended before a reply");
     peer->start += size;
     head = take_head(&cursor);
-    ck_assert(head.major == VALVE_MAJOR_ARRAY && head.argument == 2);
+    REQUIRE(head.major == VALVE_MAJOR_ARRAY && (head.argument == 2 || head.argument == 3));
+    item.is_streamed = head.argument == 3;
     head = take_head(&cursor);
-    ck_assert(head.major == VALVE_MAJOR_UINT);
+    REQUIRE(head.major == VALVE_MAJOR_UINT);
     item.id = (uint32_t)head.argument;
+    if (item.is_streamed) {
+        REQUIRE(*--cursor.end == 0xf5);
+        item.payload = cursor.next;
+        item.payload_size = (size_t)(cursor.end - cursor.next);
+        return item;
+    }
     head = take_head(&cursor);
     if (head.major == VALVE_MAJOR_MAP) {
-        ck_assert_uint_eq(head.argument, 1);
+        REQUIRE(head.argument == 1);
         head = take_head(&cursor);
     }
-    ck_assert(head.major == VALVE_MAJOR_TEXT);
+    REQUIRE(head.major == VALVE_MAJOR_TEXT);
     item.variant = (const char *)cursor.next;
     item.variant_size = (size_t)head.argument;
     item.payload = cursor.next + head.argument;
@@ -342,10 +364,23 @@ struct item peer_receive(struct peer *peer)
     return item;
 }
 
-static struct item expect_variant(struct peer *peer, uint32_t id, const char *variant)
+void peer_expect_bytes(struct peer *peer, const void *bytes, size_t size)
+{
+    while (peer->end - peer->start < size) {
+        compact(peer);
+        if (read_more(peer) == 0)
+            ck_abort_msg("the connection ended before what was expected");
+    }
+    if (memcmp(peer->bytes + peer->start, bytes, size) != 0)
+        ck_abort_msg("other bytes came than were expected");
+    peer->start += size;
+}
+
+struct item peer_expect(struct peer *peer, uint32_t id, const char *variant)
 {
     struct item item = peer_receive(peer);
 
+    ck_assert_msg(!item.is_streamed, "an item of a stream came instead of %s", variant);
     ck_assert_msg(item.variant_size == strlen(variant) &&
                       memcmp(item.variant, variant, item.variant_size) == 0,
                   "instead of %s came %.*s: %.*s", variant, (int)item.variant_size, item.variant,
@@ -356,14 +391,14 @@ static struct item expect_variant(struct peer *peer, uint32_t id, const char *va
 
 void peer_expect_true(struct peer *peer, uint32_t id)
 {
-    struct item item = expect_variant(peer, id, "Exists");
+    struct item item = peer_expect(peer, id, "Exists");
 
     ck_assert(item.payload_size == 1 && item.payload[0] == 0xf5);
 }
 
 void peer_expect_error(struct peer *peer, uint32_t id, const char *code)
 {
-    struct item item = expect_variant(peer, id, "Error");
+    struct item item = peer_expect(peer, id, "Error");
     struct valve_cursor cursor = {item.payload, item.payload + item.payload_size};
     size_t size = (size_t)take_head(&cursor).argument;
 
@@ -374,7 +409,7 @@ void peer_expect_error(struct peer *peer, uint32_t id, const char *code)
 
 void peer_expect_content(struct peer *peer, uint32_t id, uint64_t offset, uint64_t size)
 {
-    struct item item = expect_variant(peer, id, "Content");
+    struct item item = peer_expect(peer, id, "Content");
     struct valve_cursor cursor = {item.payload, item.payload + item.payload_size};
     struct valve_head head = take_head(&cursor);
 
@@ -387,7 +422,7 @@ void peer_expect_content(struct peer *peer, uint32_t id, uint64_t offset, uint64
 
 void peer_expect_list(struct peer *peer, uint32_t id, unsigned count)
 {
-    struct item item = expect_variant(peer, id, "List");
+    struct item item = peer_expect(peer, id, "List");
     struct valve_cursor cursor = {item.payload, item.payload + item.payload_size};
     struct valve_head head = take_head(&cursor);
     unsigned found = 0;

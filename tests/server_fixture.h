@@ -98,6 +98,7 @@ uint8_t content_at(uint64_t offset);
 struct rig {
     struct valve_server_options options; /* may be changed before rig_start() */
     struct service service;
+    const struct valve_service *served; /* in its place, unless NULL */
     struct valve_server *server;
     char address[128];
     pthread_t runner;
@@ -133,12 +134,13 @@ struct peer {
     size_t start, end, room;
 };
 
-/* One item that came. Valid until the next one is received. */
+/* One item that came: a reply, or one of a stream. Valid until the next one is received. */
 struct item {
     uint32_t id;
+    bool is_streamed;    /* then it has no variant */
     const char *variant; /* not terminated */
     size_t variant_size;
-    const uint8_t *payload; /* of the variant, as it travelled */
+    const uint8_t *payload; /* of the variant, or the element of the stream, as it travelled */
     size_t payload_size;
     const uint8_t *bytes; /* the whole item */
     size_t size;
@@ -160,7 +162,11 @@ void peer_cancel(struct peer *peer, uint32_t id);
 
 struct item peer_receive(struct peer *peer);
 
+/* What was received next are these bytes. */
+void peer_expect_bytes(struct peer *peer, const void *bytes, size_t size);
+
 /* What was received next is this reply. */
+struct item peer_expect(struct peer *peer, uint32_t id, const char *variant);
 void peer_expect_true(struct peer *peer, uint32_t id);
 void peer_expect_error(struct peer *peer, uint32_t id, const char *code);
 void peer_expect_content(struct peer *peer, uint32_t id, uint64_t offset, uint64_t size);

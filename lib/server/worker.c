@@ -14,6 +14,7 @@
 #include "server/intake.h"
 #include "server/os.h"
 #include "server/output.h"
+#include "server/poll.h"
 #include "server/server.h"
 
 #define FIRST_ROOM      64 /* connections that the lists hold at first */
@@ -324,12 +325,16 @@ static int make_scheduler(struct valve_worker *worker)
     const struct valve_server_options *options = &worker->server->options;
     struct valve_scheduler_options scheduler = {.stack_size = options->fiber_stack,
                                                 .keep = WARM_STACKS};
+    int r;
 
     worker->max_calls = options->max_fibers / worker->server->worker_count;
     if (worker->max_calls == 0)
         worker->max_calls = 1;
     scheduler.max_fibers = worker->max_calls;
-    return valve_scheduler_new(&scheduler, &worker->scheduler);
+    r = valve_scheduler_new(&scheduler, &worker->scheduler);
+    if (r == 0)
+        valve_scheduler_set_poller(worker->scheduler, valve_worker_poll, worker);
+    return r;
 }
 
 int valve_worker_init(struct valve_worker *worker, struct valve_server *server, unsigned index)

@@ -496,7 +496,8 @@ struct valve_pending {
     const struct valve_type *reply;
     const struct valve_type *item; /* of a stream before the reply, or NULL */
     void *context;                 /* the caller's; never touched */
-    void *waiter;                  /* the fiber that waits for this one */
+    void *owner;                   /* the fiber that started it, or NULL: a thread did */
+    void *waiter;                  /* the fiber that is suspended until this one comes, or NULL */
     uint32_t id;
     bool dropped; /* the client's own, in the place of one that was given up */
 };

@@ -5,7 +5,7 @@
 #include "rpc/generate.h"
 
 #include <errno.h>
-#include <inttypes.h>
+#include <string.h>
 
 #include "commands.h"
 #include "item.h"
@@ -78,46 +78,50 @@ static struct item choose_item(struct generator *generator)
 /* ---- Values ---------------------------------------------------------------------------------- */
 
 /* An item of about `size` bytes. */
-static int generate(struct generator *generator, size_t size, struct valve_bytes *ret_bytes,
-                    struct valve_error *ret_error)
+static int generate(struct generator *generator, size_t size, struct valve_bytes *ret_bytes)
 {
     const struct valve_limits *limits = &generator->options->limits;
     struct item item = choose_item(generator);
     const struct valve_generate_limits room = {size, limits->max_depth - (item.kind != ITEM_VALUE)};
+    struct valve_error error;
     int r;
 
     if (item.type != NULL) {
         item.value = valve_arena_alloc(&generator->arena, item.type->size + 1,
                                        item.type->alignment);
-        r = item.value == NULL ? -ENOMEM
-                               : valve_generate(item.type, &generator->random, &room,
-                                                &generator->arena, item.value);
-        if (r < 0) {
-            *ret_error = (struct valve_error){r == -ENOMEM ? "no memory"
-                                                           : "no value is so shallow"};
+        if (item.value == NULL)
+            return -ENOMEM;
+        r = valve_generate(item.type, &generator->random, &room, &generator->arena, item.value);
+        if (r < 0)
             return r;
-        }
     }
-    return item_encode(&item, limits, &generator->arena, ret_bytes, ret_error);
+    r = item_encode(&item, limits, &generator->arena, ret_bytes, &error);
+    return r == 0 && ret_bytes->size > limits->max_size ? -EMSGSIZE : r;
 }
 
 /* The generator only aims at a size: what came out too long is tried again, aiming lower. */
-static int generate_within(struct generator *generator, struct valve_bytes *ret_bytes,
-                           struct valve_error *ret_error)
+static int generate_within(struct generator *generator, struct valve_bytes *ret_bytes)
 {
-    const size_t max_size = generator->options->limits.max_size;
+    size_t size = generator->options->limits.max_size;
+    int r = -EMSGSIZE;
 
-    for (size_t size = max_size;; size /= 2) {
-        int r;
-
+    for (bool more = true; more && r == -EMSGSIZE; size /= 2) {
+        more = size > 0;
         valve_arena_reset(&generator->arena);
-        r = generate(generator, size, ret_bytes, ret_error);
-        if (r == 0 && ret_bytes->size <= max_size)
-            return 0;
-        if ((r < 0 && r != -EMSGSIZE) || size == 0) {
-            *ret_error = r == 0 ? (struct valve_error){"no value is so short"} : *ret_error;
-            return r == 0 ? -EMSGSIZE : r;
-        }
+        r = generate(generator, size, ret_bytes);
+    }
+    return r;
+}
+
+static const char *words_for(int error)
+{
+    switch (error) {
+    case -EMSGSIZE:
+        return "no value was found that is so short";
+    case -ELOOP:
+        return "no value was found that has so few levels";
+    default:
+        return strerror(-error);
     }
 }
 
@@ -126,15 +130,14 @@ int generate_run(const struct options *options, const struct subject *subject,
 {
     struct generator generator = {
         .options = options, .subject = subject, .random = {options->seed}};
-    struct valve_error error;
     struct valve_bytes bytes;
     int r = 0;
 
     valve_arena_init(&generator.arena, NULL, 0, options_memory(options));
     for (uint64_t i = 0; i < options->count && r == 0; i++) {
-        r = generate_within(&generator, &bytes, &error);
+        r = generate_within(&generator, &bytes);
         if (r < 0)
-            complain("%s", error.text);
+            complain("%s", words_for(r));
         else
             r = output_bytes(output, bytes);
     }

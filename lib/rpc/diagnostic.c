@@ -190,7 +190,7 @@ static void print_contents(struct valve_cursor *cursor, const struct valve_head 
         valve_diagnose_item(cursor, stream);
     }
     if (before[0] == '_')
-        fputc('_', stream); /* nothing came */
+        fputs(before, stream); /* nothing came */
     fputc(around[1], stream);
 }
 

@@ -87,7 +87,7 @@ void valve_arena_init(struct valve_arena *arena, void *buffer, size_t size, size
 /* Memory of `size` bytes, aligned to `alignment` (a power of two), or NULL: limit or no memory. */
 void *valve_arena_alloc(struct valve_arena *arena, size_t size, size_t alignment);
 
-/* Forgets all that was handed out; keeps the first heap block warm. */
+/* Forgets all that was handed out; keeps the largest heap block warm. */
 void valve_arena_reset(struct valve_arena *arena);
 
 /* Gives everything back. An arena that was only zeroed is accepted. */

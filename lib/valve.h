@@ -19,10 +19,11 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <sys/types.h>
-#include <time.h>
 
 #ifdef __cplusplus
 extern "C" {
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wshadow" /* valve_text() is named as what it makes */
 #endif
 
 /* What is declared here is all that libvalve.so shows. */
@@ -34,13 +35,7 @@ extern "C" {
 #define VALVE_PRINTF(f, a) __attribute__((format(printf, f, a)))
 
 /* The deadline so many nanoseconds from now. */
-static inline uint64_t valve_deadline(uint64_t nanoseconds)
-{
-    struct timespec now;
-
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec + nanoseconds;
-}
+uint64_t valve_deadline(uint64_t nanoseconds);
 
 /* ---- Values ------------------------------------------------------------------------------- */
 
@@ -112,7 +107,7 @@ enum valve_shape {
     VALVE_SHAPE_STRUCT, /* map with text keys: a C struct */
     VALVE_SHAPE_TUPLE,  /* array of fixed length: a C struct */
     VALVE_SHAPE_LIST,   /* [* T]: struct { const T *items; size_t count; } */
-    VALVE_SHAPE_MAP,    /* {* tstr => T}: a list whose elements are tuples of key and value */
+    VALVE_SHAPE_MAP,    /* {* tstr => T}: a list of tuples of key and value, sorted when decoded */
     VALVE_SHAPE_SUM,    /* "Variant" or {"Variant" => T}: enum kind, then a union */
     VALVE_SHAPE_CHOICE, /* types that the first head tells apart: enum kind, then a union */
 };
@@ -195,6 +190,12 @@ int valve_value_encode(const struct valve_type *type, const struct valve_limits 
  * newline. The value must be sound: decoded, or fit to be encoded. 0 or -EIO.
  */
 int valve_value_print(const struct valve_type *type, const void *value, FILE *stream);
+
+/*
+ * The value of a key in a map that was decoded, or whose entries were put in the order they are
+ * sent (shorter keys first, keys of one length bytewise); NULL where there is none.
+ */
+const void *valve_map_find(const struct valve_type *map, const void *value, struct valve_text key);
 
 /* ---- Serving -------------------------------------------------------------------------------- */
 
@@ -627,6 +628,7 @@ void valve_client_forget(struct valve_client *client, struct valve_pending *pend
 #pragma GCC visibility pop
 
 #ifdef __cplusplus
+#pragma GCC diagnostic pop
 }
 #endif
 

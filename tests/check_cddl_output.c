@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What valve-cddl makes of schemas: types, boxes and sizes; and its tables and calls as compiled.
+ * What the schema compiler makes of schemas: types, their bounds and sizes, and how they lie in C.
  */
 #include <check.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "calc.h"
 #include "cddl/compile.h"
-#include "files.h"
 
 /* ---- Schemas in memory ---- */
 
@@ -64,6 +62,8 @@ static const struct {
     {"bool", CDDL_BOOL, 0, 0, 1},
     {"tstr", CDDL_TEXT, 0, UINT64_MAX, 1},
     {"bstr", CDDL_BYTES, 0, UINT64_MAX, 1},
+    {"float64", CDDL_FLOAT, 0, 0, 3}, /* f9 0000 */
+    {"any", CDDL_ANYTHING, 0, 0, 1},
     {"7", CDDL_UINT, 7, 7, 1},
     {"0..0xFF", CDDL_UINT, 0, 255, 1},
     {"24...256", CDDL_UINT, 24, 255, 2},
@@ -101,6 +101,11 @@ static const struct {
     {"{x: uint, ? y: tstr}", CDDL_STRUCT, 4},                 /* a1 61 78 00 */
     {"[tstr, bool, nil]", CDDL_TUPLE, 4},                     /* 83 60 f4 f6 */
     {"[* [tstr, tstr]]", CDDL_LIST, 1},                       /* 80 */
+    {"{* tstr => float64}", CDDL_MAP, 1},                     /* a0 */
+    {"{* tstr => any}", CDDL_MAP, 1},                         /* a0 */
+    {"{x: uint, * tstr => any}", CDDL_STRUCT, 4},             /* a1 61 78 00 */
+    {"[any, float64]", CDDL_TUPLE, 5},                        /* 82 00 f9 0000 */
+    {"nil / [any] / {* tstr => a}", CDDL_CHOICE, 1},          /* f6 */
     {"\"Long\" / {\"S\" => uint}", CDDL_SUM, 4},              /* a1 61 53 00 */
     {"\"Only\"", CDDL_SUM, 5},                                /* 64 4f6e6c79 */
     {"[tstr] / {x: nil, y: uint} / 24", CDDL_CHOICE, 2},      /* 81 60 */
@@ -127,6 +132,9 @@ static const struct {
     {"{x: b}\nb = {y: c}\nc = {? z: a}", "-"},
     {"{\"N\" => int} / {\"Neg\" => a} / {\"Many\" => [* a]}", "-B-"},
     {"{kids: [* a]}", "-"},
+    {"{kids: {* tstr => a}, ? up: a}", "-B"},
+    {"{m: b}\nb = {* tstr => c}\nc = {\"A\" => a} / {\"B\" => b}", "-"},
+    {"{\"M\" => {* tstr => a}} / {\"A\" => a} / {\"F\" => float64}", "-B-"},
     {"{x: b, y: b}\nb = {? z: b}", "--"},
 };
 
@@ -147,9 +155,9 @@ START_TEST(definitions_are_in_order)
     const struct cddl_type *type, *inner;
 
     type_of("{b: b, list: [* c], up: d / nil}\nb = {? a: a, c: c}\nc = {\"X\" => [a, a]} / \"Y\"\n"
-            "d = {e: [* d], c: c}");
+            "d = {e: [* d], c: c, f: {* tstr => d}, g: {* tstr => {h: c}}}");
     for (type = schema.definitions; type != NULL; type = type->then) {
-        for (unsigned i = 0; i < type->count && type->shape != CDDL_LIST; i++) {
+        for (unsigned i = 0; i < type->count && !cddl_is_sequence(type); i++) {
             if (type->members[i].boxed || cddl_is_void(&type->members[i]) ||
                 !cddl_is_compound(type->members[i].type))
                 continue;
@@ -197,6 +205,60 @@ START_TEST(equal_lists_are_one_type)
 }
 END_TEST
 
+START_TEST(equal_maps_are_one_type)
+{
+    const struct cddl_type *type = type_of("{u: {* tstr => b}, v: {* c => b}, w: {* d => b},\n"
+                                           " x: {* tstr => [b]}}\n"
+                                           "b = {n: uint}\nc = tstr\nd = tstr .size (1..9)");
+
+    ck_assert_ptr_eq(type->members[0].type, type->members[1].type);
+    ck_assert_str_eq(type->members[0].type->tag, "t_b_map");
+    ck_assert_str_eq(type->members[2].type->tag, "t_a_w");
+    ck_assert_str_eq(type->members[3].type->tag, "t_a_x");
+    ck_assert_str_eq(find_type("t_a_x_value")->name, "array");
+}
+END_TEST
+
+START_TEST(a_map_consists_of_pairs)
+{
+    const struct cddl_type *pair = type_of("{* tstr .size (2..4) => 24}")->members[0].type;
+
+    ck_assert_str_eq(pair->tag, "t_a_entry");
+    ck_assert_int_eq(pair->shape, CDDL_TUPLE);
+    ck_assert_uint_eq(pair->count, 2);
+    ck_assert_str_eq(pair->members[0].field, "key");
+    ck_assert_uint_eq(pair->members[0].type->high, 4);
+    ck_assert_str_eq(pair->members[1].field, "value");
+    ck_assert_uint_eq(pair->least, 3 + 2); /* without a head of its own */
+}
+END_TEST
+
+/* Only the table of an element without a name says so: C calls it by its place. */
+START_TEST(elements_may_have_no_name)
+{
+    const struct cddl_type *type = type_of("[tstr, b: tstr, item2: tstr, tstr]");
+    static const char *const fields[] = {"item0", "b", "item2", "item3"};
+
+    for (unsigned i = 0; i < 4; i++) {
+        ck_assert_str_eq(type->members[i].field, fields[i]);
+        ck_assert(type->members[i].nameless == (i == 0 || i == 3));
+    }
+}
+END_TEST
+
+/* A size is put to a type that no value has then; it would be a table that nothing uses. */
+START_TEST(types_that_nothing_uses_are_left_out)
+{
+    type_of("[bstr .size 4, id, nodes]\nid = uint .size 1 ;@index nodes\nnodes = [* tstr]");
+    for (const struct cddl_type *type = schema.types; type != NULL; type = type->next) {
+        ck_assert_str_ne(type->tag, "t_bytes");
+        ck_assert_str_ne(type->tag, "t_uint");
+        ck_assert_ptr_eq(type->next == NULL ? schema.last_type : type->next->previous, type);
+    }
+    find_type("t_text");
+}
+END_TEST
+
 static const struct {
     const char *name, *word;
 } words[] = {
@@ -232,155 +294,12 @@ START_TEST(keywords_are_escaped)
 }
 END_TEST
 
-/* ---- The tables of the services that are built here ---- */
-
-START_TEST(struct_table_is_in_order_of_keys)
-{
-    static const char *const keys[] = {"path", "size", "mtime"};
-
-    ck_assert_uint_eq(files_file_type.count, 3);
-    ck_assert_uint_eq(files_file_type.flags, VALVE_TYPE_OPEN);
-    ck_assert_uint_eq(files_file_type.least, 1 + (5 + 1) + (5 + 1) + (6 + 1));
-    for (unsigned i = 0; i < 3; i++)
-        ck_assert_str_eq(files_file_type.members[i].name, keys[i]);
-    ck_assert_uint_eq(files_file_type.members[1].offset, offsetof(struct files_file, size));
-    ck_assert_str_eq(files_file_type.members[2].type->name, "i64");
-    ck_assert_uint_eq(files_file_type.members[2].type->low, (uint64_t)INT64_MIN);
-}
-END_TEST
-
-START_TEST(request_table_has_the_methods)
-{
-    static const char *const methods[] = {"ListAll", "Size", "Get", "Exists", "Del"};
-
-    ck_assert_uint_eq(files_request_type.count, 5);
-    for (unsigned i = 0; i < 5; i++)
-        ck_assert_str_eq(files_request_type.members[i].name, methods[i]);
-    ck_assert_ptr_null(files_request_type.members[FILES_LIST_ALL].type);
-    ck_assert_ptr_eq(files_request_type.members[FILES_DEL].type, &files_path_type);
-    ck_assert_ptr_null(files_del_reply_type.members[FILES_DEL_OK].type);
-    ck_assert_uint_eq(files_del_reply_type.least, 3);
-}
-END_TEST
-
-START_TEST(recursive_table_has_boxes)
-{
-    const struct valve_type *add = calc_expr_type.members[CALC_EXPR_ADD].type;
-
-    ck_assert_uint_eq(calc_expr_type.least, 6);
-    ck_assert_uint_eq(add->count, 2);
-    ck_assert_ptr_eq(add->members[1].type, &calc_expr_type);
-    ck_assert_uint_eq(add->members[1].flags, VALVE_MEMBER_BOXED);
-    ck_assert_uint_eq(add->members[1].offset, offsetof(struct calc_expr_add, item1));
-    ck_assert_uint_eq(calc_expr_type.members[CALC_EXPR_LET].flags, 0);
-}
-END_TEST
-
-/* ---- Dispatch and constructors, with the framework played by this test ---- */
-
-struct valve_call {
-    const struct valve_type *reply;
-    unsigned arm;
-    union {
-        struct valve_text text;
-        uint64_t number;
-    };
-    const void *context;
-};
-
-/* Stands in for the server's: notes what was answered. */
-struct valve_answer valve_reply(struct valve_call *call, const struct valve_type *reply,
-                                unsigned arm, const void *payload)
-{
-    call->reply = reply;
-    call->arm = arm;
-    ck_assert((payload == NULL) == (reply->members[arm].type == NULL));
-    if (payload != NULL && reply->members[arm].type->size <= sizeof(call->text))
-        memcpy(&call->text, payload, reply->members[arm].type->size);
-    return (struct valve_answer){call};
-}
-
-static const struct valve_text no = {"denied: no", 10};
-
-static struct files_list_all_answer list_all(void *context, struct files_list_all_reply reply)
-{
-    reply.call->context = context;
-    return files_list_all_reply_error(reply, no);
-}
-
-static struct files_size_answer size(void *context, struct files_size_reply reply,
-                                     const struct files_path *request)
-{
-    reply.call->context = context;
-    return files_size_reply_size(reply, request->text.size);
-}
-
-static struct files_get_answer get(void *context, struct files_get_reply reply,
-                                   const struct files_path *request)
-{
-    (void)context;
-    (void)request;
-    return files_get_reply_error(reply, no);
-}
-
-static struct files_exists_answer exists(void *context, struct files_exists_reply reply,
-                                         const struct files_path *request)
-{
-    (void)context;
-    return files_exists_reply_exists(reply, request->kind == FILES_PATH_TEXT);
-}
-
-static struct files_del_answer del(void *context, struct files_del_reply reply,
-                                   const struct files_path *request)
-{
-    (void)context;
-    (void)request;
-    return files_del_reply_ok(reply);
-}
-
-static const struct files_handlers handlers = FILES_HANDLERS(list_all, size, get, exists, del);
-
-static struct valve_call serve(const struct files_request *request)
-{
-    struct valve_call call = {.arm = UINT32_MAX};
-    struct valve_service service = files_service(&handlers, &pool);
-    struct valve_answer answer = service.dispatch(&service, &call, request);
-
-    ck_assert_str_eq(service.name, "files");
-    ck_assert_ptr_eq(service.request, &files_request_type);
-    ck_assert_ptr_eq(answer.call, &call);
-    return call;
-}
-
-START_TEST(dispatch_reaches_the_handler_of_the_method)
-{
-    static const struct files_path path = {.kind = FILES_PATH_TEXT, .text = {"a/b", 3}};
-    struct valve_call call = serve(&(struct files_request){.kind = FILES_LIST_ALL});
-
-    ck_assert_ptr_eq(call.reply, &files_list_all_reply_type);
-    ck_assert_uint_eq(call.arm, FILES_LIST_ALL_ERROR);
-    ck_assert_ptr_eq(call.text.data, no.data);
-    ck_assert_ptr_eq(call.context, &pool);
-    call = serve(&(struct files_request){.kind = FILES_SIZE, .size = path});
-    ck_assert_ptr_eq(call.reply, &files_size_reply_type);
-    ck_assert_uint_eq(call.arm, FILES_SIZE_SIZE);
-    ck_assert_uint_eq(call.number, 3);
-    call = serve(&(struct files_request){.kind = FILES_GET, .get = path});
-    ck_assert_ptr_eq(call.reply, &files_get_reply_type);
-    call = serve(&(struct files_request){.kind = FILES_EXISTS, .exists = path});
-    ck_assert_ptr_eq(call.reply, &files_exists_reply_type);
-    call = serve(&(struct files_request){.kind = FILES_DEL, .del = path});
-    ck_assert_ptr_eq(call.reply, &files_del_reply_type);
-    ck_assert_uint_eq(call.arm, FILES_DEL_OK);
-}
-END_TEST
-
 #define COUNT(array) ((int)(sizeof(array) / sizeof((array)[0])))
 
 static Suite *cddl_output_suite(void)
 {
     Suite *suite = suite_create("cddl_output");
-    TCase *types = tcase_create("types"), *tables = tcase_create("tables");
+    TCase *types = tcase_create("types");
 
     tcase_add_checked_fixture(types, NULL, forget);
     tcase_add_loop_test(types, scalar_has_its_bounds, 0, COUNT(scalars));
@@ -390,14 +309,13 @@ static Suite *cddl_output_suite(void)
     tcase_add_test(types, sums_are_flattened_in_order);
     tcase_add_test(types, pairs_are_structs_outside_sums);
     tcase_add_test(types, equal_lists_are_one_type);
+    tcase_add_test(types, equal_maps_are_one_type);
+    tcase_add_test(types, a_map_consists_of_pairs);
+    tcase_add_test(types, elements_may_have_no_name);
+    tcase_add_test(types, types_that_nothing_uses_are_left_out);
     tcase_add_loop_test(types, words_are_snake_case, 0, COUNT(words));
     tcase_add_test(types, keywords_are_escaped);
-    tcase_add_test(tables, struct_table_is_in_order_of_keys);
-    tcase_add_test(tables, request_table_has_the_methods);
-    tcase_add_test(tables, recursive_table_has_boxes);
-    tcase_add_test(tables, dispatch_reaches_the_handler_of_the_method);
     suite_add_tcase(suite, types);
-    suite_add_tcase(suite, tables);
     return suite;
 }
 

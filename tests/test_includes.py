@@ -7,9 +7,10 @@ import unittest
 
 import support
 
-FOLDERS = ("lib", "daemon", "client", "examples")
+FOLDERS = ("lib", "daemon", "client", "cbor", "examples")
 # Written by configure and by valve-cddl into the build directory.
-GENERATED = {"config.h": "config.h", "files.h": "schema/files.h", "calc.h": "schema/calc.h"}
+GENERATED = {"config.h": "config.h"} | {f"{schema.stem}.h": f"schema/{schema.stem}.h"
+                                        for schema in (support.SOURCE / "schema").glob("*.cddl")}
 
 
 class Rules:

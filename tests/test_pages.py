@@ -12,7 +12,8 @@ from support import rows
 
 PAGES = {path.name: path.read_text() for path in sorted((support.SOURCE / "man").glob("*.[1-8]"))}
 PROGRAMS = {"valved.8": support.VALVED, "valvectl.1": support.VALVECTL,
-            "valve-cddl.1": support.BUILD / "valve-cddl"}
+            "valve-cddl.1": support.BUILD / "valve-cddl",
+            "valve-cbor.1": support.BUILD / "valve-cbor"}
 
 
 def plain(source):
@@ -32,7 +33,7 @@ def options_of(program):
 class Pages(unittest.TestCase):
     def test_all_pages_are_there(self):
         self.assertEqual(set(PAGES), {"valved.8", "valve.ini.5", "valvectl.1", "valve-protocol.7",
-                                      "valve-cddl.1"})
+                                      "valve-cddl.1", "valve-cbor.1"})
 
     @rows([(name, name) for name in PAGES])
     def test_style(self, name):

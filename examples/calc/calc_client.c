@@ -1,25 +1,88 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * calc_client ADDRESS X - asks a calc_server for "let x = X in (x + 1) * x", as a typed tree.
+ * calc_client ADDRESS WORD... - has a calc_server evaluate an expression, operations first:
+ *
+ *     calc_client unix:/tmp/calc let x 5 mul add x 1 x
  */
+#include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "calc.h"
 
-#define SECONDS(n) ((uint64_t)(n)*1000000000)
+/* The words of the command line, and an arena for what they say: nothing in it is freed singly. */
+struct reader {
+    char **next;
+    struct valve_arena *arena;
+    const char *problem; /* the first that was met, or NULL */
+};
 
-static int print_result(const struct calc_eval_result *result, const struct valve_client *client)
+static const struct calc_expr *refuse(struct reader *reader, const char *problem)
 {
-    switch (result->outcome) {
+    if (reader->problem == NULL)
+        reader->problem = problem;
+    return NULL;
+}
+
+/* `add A B`, `mul A B`, `let NAME A B`, a number, or a name: each has its kind, and its member. */
+static const struct calc_expr *read_expr(struct reader *reader, unsigned depth)
+{
+    struct calc_expr *expr = valve_arena_alloc(reader->arena, sizeof(*expr),
+                                               _Alignof(struct calc_expr));
+    const char *word = *reader->next;
+    char *end;
+
+    if (expr == NULL)
+        return refuse(reader, "no memory");
+    if (word == NULL)
+        return refuse(reader, "the expression ends too early");
+    if (depth == 0)
+        return refuse(reader, "the expression is too deep");
+    reader->next++;
+    errno = 0;
+    if (strcmp(word, "add") == 0) {
+        expr->kind = CALC_EXPR_ADD;
+        expr->add.item0 = read_expr(reader, depth - 1);
+        expr->add.item1 = read_expr(reader, depth - 1);
+    } else if (strcmp(word, "mul") == 0) {
+        expr->kind = CALC_EXPR_MUL;
+        expr->mul.item0 = read_expr(reader, depth - 1);
+        expr->mul.item1 = read_expr(reader, depth - 1);
+    } else if (strcmp(word, "let") == 0 && *reader->next != NULL) {
+        expr->kind = CALC_EXPR_LET;
+        expr->let.name = valve_text(*reader->next++);
+        expr->let.value = read_expr(reader, depth - 1);
+        expr->let.body = read_expr(reader, depth - 1);
+    } else if (strchr("-0123456789", *word) != NULL) {
+        expr->kind = CALC_EXPR_NUM;
+        expr->num = strtoll(word, &end, 10);
+        if (errno != 0 || end == word || *end != '\0')
+            return refuse(reader, "a number is not one of 64 bits");
+    } else {
+        expr->kind = CALC_EXPR_VAR;
+        expr->var = valve_text(word);
+    }
+    return expr;
+}
+
+/* The call got one of the replies of its method, or it failed: a switch looks at all, or warns. */
+static int ask(struct valve_client *client, const struct calc_expr *expr, struct valve_arena *arena,
+               uint64_t deadline)
+{
+    struct calc_eval_result result = calc_eval(client, expr, NULL, arena, deadline);
+
+    switch (result.outcome) {
     case CALC_EVAL_GOT_VALUE:
-        printf("%lld\n", (long long)result->value);
+        printf("%" PRId64 "\n", result.value);
         return EXIT_SUCCESS;
     case CALC_EVAL_GOT_ERROR:
-        fprintf(stderr, "calc_client: %.*s\n", (int)result->error.size, result->error.data);
+        fwrite(result.error.data, 1, result.error.size, stderr);
+        fputc('\n', stderr);
         return EXIT_FAILURE;
     case CALC_EVAL_FAILED:
-        fprintf(stderr, "calc_client: %s\n", valve_client_problem(client));
+        fprintf(stderr, "%s\n", valve_client_problem(client));
         return EXIT_FAILURE;
     }
     return EXIT_FAILURE;
@@ -27,33 +90,30 @@ static int print_result(const struct calc_eval_result *result, const struct valv
 
 int main(int argc, char **argv)
 {
-    const struct calc_expr x = {.kind = CALC_EXPR_VAR, .var = valve_text("x")};
-    const struct calc_expr one = {.kind = CALC_EXPR_NUM, .num = 1};
-    const struct calc_expr sum = {.kind = CALC_EXPR_ADD, .add = {&x, &one}};
-    const struct calc_expr product = {.kind = CALC_EXPR_MUL, .mul = {&sum, &x}};
-    struct calc_expr value = {.kind = CALC_EXPR_NUM};
-    const struct calc_expr let = {.kind = CALC_EXPR_LET,
-                                  .let = {valve_text("x"), &value, &product}};
-    const uint64_t deadline = valve_deadline(SECONDS(5));
-    struct valve_client *client;
+    const uint64_t deadline = valve_deadline(5000000000); /* five seconds for all of it */
     struct valve_arena arena;
     struct valve_error error;
-    struct calc_eval_result result;
-    int status;
+    struct valve_client *client = NULL;
+    struct reader reader = {.arena = &arena};
+    const struct calc_expr *expr;
+    int status = EXIT_FAILURE;
 
-    if (argc != 3) {
-        fprintf(stderr, "usage: calc_client ADDRESS X\n");
+    if (argc < 3) {
+        fprintf(stderr, "usage: calc_client ADDRESS WORD...\n");
         return 64;
     }
-    value.num = strtoll(argv[2], NULL, 10);
-    if (valve_client_connect(argv[1], deadline, &client, &error) < 0) {
-        fprintf(stderr, "calc_client: %s\n", error.text);
-        return EXIT_FAILURE;
-    }
-    valve_arena_init(&arena, NULL, 0, 65536);
-    result = calc_eval(client, &let, NULL, &arena, deadline);
-    status = print_result(&result, client);
-    valve_arena_fini(&arena);
+    valve_arena_init(&arena, NULL, 0, 1024 * 1024);
+    reader.next = argv + 2;
+    expr = read_expr(&reader, 100); /* as deep as a calc_server takes */
+    if (*reader.next != NULL)
+        refuse(&reader, "there are words behind the expression");
+    if (reader.problem != NULL)
+        fprintf(stderr, "%s\n", reader.problem);
+    else if (valve_client_connect(argv[1], deadline, &client, &error) < 0)
+        fprintf(stderr, "%s\n", error.text);
+    else
+        status = ask(client, expr, &arena, deadline);
     valve_client_free(client);
+    valve_arena_fini(&arena);
     return status;
 }

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * calc_server ADDRESS - a service in a hundred lines: evaluates expressions, which are recursive
- * sums (see schema/calc.cddl).
+ * calc_server ADDRESS - evaluates expressions: a whole service.
+ *
+ * schema/calc.cddl says what a client may ask and what it may be answered. valve-cddl has made
+ * calc.h of that: `struct calc_expr`, a tagged union that points to others of its kind, and the
+ * type of a handler for each method, of which this service has one. What a handler is given has
+ * been checked against the schema, and lives until the handler has answered.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,13 +13,14 @@
 
 #include "calc.h"
 
-/* Names that are bound where an expression stands: a list that grows with each `Let`. */
+/* The names that have a value where an expression stands; each `Let` adds one for its body. */
 struct binding {
     struct valve_text name;
     int64_t value;
     const struct binding *outer;
 };
 
+/* The functions below return NULL, or what is wrong: a code for programs, words for people. */
 static const char *evaluate(const struct calc_expr *expr, const struct binding *bound,
                             int64_t *ret_value);
 
@@ -30,30 +35,12 @@ static const char *look_up(struct valve_text name, const struct binding *bound, 
     return "unbound: a variable has no value";
 }
 
-static const char *evaluate_add(const struct calc_expr_add *add, const struct binding *bound,
-                                int64_t *ret_value)
+static const char *evaluate_both(const struct calc_expr *left, const struct calc_expr *right,
+                                 const struct binding *bound, int64_t *ret_left, int64_t *ret_right)
 {
-    int64_t left, right;
-    const char *problem = evaluate(add->item0, bound, &left);
+    const char *problem = evaluate(left, bound, ret_left);
 
-    if (problem == NULL)
-        problem = evaluate(add->item1, bound, &right);
-    if (problem == NULL && __builtin_add_overflow(left, right, ret_value))
-        problem = "overflow: a sum does not fit into 64 bits";
-    return problem;
-}
-
-static const char *evaluate_mul(const struct calc_expr_mul *mul, const struct binding *bound,
-                                int64_t *ret_value)
-{
-    int64_t left, right;
-    const char *problem = evaluate(mul->item0, bound, &left);
-
-    if (problem == NULL)
-        problem = evaluate(mul->item1, bound, &right);
-    if (problem == NULL && __builtin_mul_overflow(left, right, ret_value))
-        problem = "overflow: a product does not fit into 64 bits";
-    return problem;
+    return problem != NULL ? problem : evaluate(right, bound, ret_right);
 }
 
 static const char *evaluate_let(const struct calc_expr_let *let, const struct binding *bound,
@@ -65,77 +52,67 @@ static const char *evaluate_let(const struct calc_expr_let *let, const struct bi
     return problem != NULL ? problem : evaluate(let->body, &inner, ret_value);
 }
 
-/* NULL, or what is wrong. The decoder has bounded the depth: recursion is safe. */
+/*
+ * A switch over the kinds of expression must have a case for each, or this does not compile. The
+ * depth of the tree has been bounded where it was decoded, so recursion is safe.
+ */
 static const char *evaluate(const struct calc_expr *expr, const struct binding *bound,
                             int64_t *ret_value)
 {
+    const char *problem = NULL;
+    int64_t left, right;
+
     switch (expr->kind) {
     case CALC_EXPR_NUM:
         *ret_value = expr->num;
-        return NULL;
+        break;
     case CALC_EXPR_VAR:
         return look_up(expr->var, bound, ret_value);
     case CALC_EXPR_ADD:
-        return evaluate_add(&expr->add, bound, ret_value);
+        problem = evaluate_both(expr->add.item0, expr->add.item1, bound, &left, &right);
+        if (problem == NULL && __builtin_add_overflow(left, right, ret_value))
+            problem = "overflow: a sum does not fit into 64 bits";
+        break;
     case CALC_EXPR_MUL:
-        return evaluate_mul(&expr->mul, bound, ret_value);
+        problem = evaluate_both(expr->mul.item0, expr->mul.item1, bound, &left, &right);
+        if (problem == NULL && __builtin_mul_overflow(left, right, ret_value))
+            problem = "overflow: a product does not fit into 64 bits";
+        break;
     case CALC_EXPR_LET:
         return evaluate_let(&expr->let, bound, ret_value);
     }
-    return "io: a kind of expression that the schema does not have";
+    return problem;
 }
 
+/* Only calc_eval_reply_...() make the answer that a handler of Eval has to return. */
 static struct calc_eval_answer handle_eval(void *context, struct calc_eval_reply reply,
                                            const struct calc_expr *expr)
 {
     int64_t value;
     const char *problem = evaluate(expr, NULL, &value);
 
-    (void)context;
+    (void)context; /* what calc_service() was given: this service needs nothing */
     if (problem != NULL)
         return calc_eval_reply_error(reply, valve_text(problem));
     return calc_eval_reply_value(reply, value);
 }
 
-static void log_line(void *context, enum valve_priority priority, const char *message)
-{
-    (void)context;
-    if (priority <= VALVE_LOG_WARNING)
-        fprintf(stderr, "calc_server: %s\n", message);
-}
-
 int main(int argc, char **argv)
 {
     static const struct calc_handlers handlers = CALC_HANDLERS(handle_eval);
-    struct valve_service service = calc_service(&handlers, NULL);
-    struct valve_listener_options listener = {.mode = 0600, .group = (gid_t)-1};
+    const struct valve_service service = calc_service(&handlers, NULL);
     struct valve_server_options options;
-    struct valve_server *server = NULL;
     struct valve_error error;
-    int r;
 
     if (argc != 2) {
         fprintf(stderr, "usage: calc_server ADDRESS\n");
         return 64;
     }
-    listener.address = argv[1];
     valve_server_options_default(&options);
-    options.max_depth = 201; /* each level of an expression is a map in an array */
-    options.log = log_line;
-    r = valve_server_new(&options, &service, &server, &error);
-    if (r == 0)
-        r = valve_server_listen(server, &listener, &error);
-    if (r == 0)
-        r = valve_server_start(server, &error);
-    if (r < 0) {
+    options.max_depth = 201; /* expressions of depth 100: each is a map, and most hold an array */
+    if (valve_serve(&service, argv[1], &options, &error) < 0) {
         fprintf(stderr, "calc_server: %s\n", error.text);
-        valve_server_free(server);
         return EXIT_FAILURE;
     }
-    valve_server_stop_on_signals(server);
-    printf("listening on %s\n", valve_server_address(server, 0));
-    fflush(stdout);
-    r = valve_server_run(server);
-    valve_server_free(server);
-    return r == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    return EXIT_SUCCESS;
 }

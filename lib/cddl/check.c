@@ -1,213 +1,105 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Checks of a whole schema: names before it is resolved, types afterwards.
+ * Checks of all types: that alternatives can be told apart, that values end, that C can hold them.
  */
 #include <string.h>
 
 #include "cddl/schema.h"
 
-/* ---- Names ---- */
-
-static const char *const supported[] = {"uint", "int", "bool", "tstr",
-                                        "bstr", "nil", "any",  "float64"};
-
-/* Names of CDDL's prelude that the subset leaves out, and what to write in their place. */
-static const struct {
-    const char *name, *instead;
-} left_out[] = {
-    {"text", "tstr"},          {"bytes", "bstr"},         {"null", "nil"},
-    {"nint", "a range"},       {"integer", "int"},        {"unsigned", "uint"},
-    {"float", "float64"},      {"float16", "float64"},    {"float32", "float64"},
-    {"float16-32", "float64"}, {"float32-64", "float64"}, {"number", "int"},
-    {"true", "bool"},          {"false", "bool"},         {"undefined", "nil"},
-    {"tdate", "tstr"},         {"time", "uint"},          {"bigint", "int"},
-    {"biguint", "uint"},       {"bignint", "int"},        {"decfrac", "int"},
-    {"bigfloat", "float64"},   {"eb64url", "bstr"},       {"eb64legacy", "bstr"},
-    {"eb16", "bstr"},          {"encoded-cbor", "bstr"},  {"uri", "tstr"},
-    {"b64url", "tstr"},        {"b64legacy", "tstr"},     {"regexp", "tstr"},
-    {"mime-message", "tstr"},  {"cbor-any", "any"},
-};
-
-bool cddl_is_prelude(const char *name)
-{
-    for (size_t i = 0; i < sizeof(supported) / sizeof(supported[0]); i++)
-        if (strcmp(supported[i], name) == 0)
-            return true;
-    return false;
-}
-
-static const char *instead_of(const char *name)
-{
-    for (size_t i = 0; i < sizeof(left_out) / sizeof(left_out[0]); i++)
-        if (strcmp(left_out[i].name, name) == 0)
-            return left_out[i].instead;
-    return NULL;
-}
-
-static void check_name(struct cddl_source *source, const struct cddl_node *node)
-{
-    const char *instead = instead_of(node->text);
-
-    if (cddl_is_prelude(node->text))
-        return;
-    if (instead != NULL)
-        cddl_problem(source, node->span, "%s of CDDL's prelude is not in the subset: write %s",
-                     node->text, instead);
-    else if (strstr(node->text, "..") != NULL)
-        cddl_problem(source, node->span,
-                     "%.60s is one name in CDDL, and not defined: a range needs blanks around ..",
-                     node->text);
-    else
-        cddl_problem(source, node->span, "the name %.60s is not defined", node->text);
-}
-
-/* Marks the rules that a node names, and notes names that nothing has. */
-static void walk_names(const struct cddl_syntax *syntax, const struct cddl_node *node)
-{
-    if (node->kind == CDDL_NODE_NAME) {
-        struct cddl_rule *rule = cddl_find_rule(syntax, node->text);
-
-        if (rule != NULL)
-            rule->reached = true;
-        else
-            check_name(syntax->source, node);
-    }
-    for (const struct cddl_node *part = node->parts; part != NULL; part = part->next)
-        walk_names(syntax, part);
-    for (const struct cddl_entry *entry = node->entries; entry != NULL; entry = entry->next)
-        walk_names(syntax, entry->type);
-}
-
-/* Goes on from the rules that are marked until no other is. */
-static void walk_reached(const struct cddl_syntax *syntax)
-{
-    bool more = true;
-
-    while (more) {
-        more = false;
-        for (struct cddl_rule *rule = syntax->rules; rule != NULL; rule = rule->next) {
-            if (!rule->reached || rule->walked)
-                continue;
-            rule->walked = true;
-            walk_names(syntax, rule->node);
-            more = true;
-        }
-    }
-}
-
-void cddl_check_names(const struct cddl_syntax *syntax)
-{
-    bool whole = cddl_source_sound(syntax->source); /* what is broken may have led anywhere */
-
-    if (syntax->rules != NULL)
-        syntax->rules->reached = true;
-    walk_reached(syntax);
-    for (struct cddl_rule *rule = syntax->rules; rule != NULL; rule = rule->next) {
-        if (cddl_is_prelude(rule->name) || instead_of(rule->name) != NULL)
-            cddl_problem(syntax->source, rule->span, "%s is a name of CDDL's prelude", rule->name);
-        else if (!rule->reached && whole)
-            cddl_problem(syntax->source, rule->span,
-                         "%.60s is not used: the service does not lead to it", rule->name);
-        rule->reached = true;
-    }
-    walk_reached(syntax);
-}
-
-/* ---- Types ---- */
-
+/* What the first byte of an encoding tells apart. */
 enum {
-    MAJOR_UINT = 0,
-    MAJOR_NEGATIVE,
-    MAJOR_BYTES,
-    MAJOR_TEXT,
-    MAJOR_ARRAY,
-    MAJOR_MAP,
-    MAJOR_SIMPLE = 7
+    HEAD_UINT,
+    HEAD_NEGATIVE,
+    HEAD_BYTES,
+    HEAD_TEXT,
+    HEAD_ARRAY,
+    HEAD_MAP,
+    HEAD_BOOL,
+    HEAD_NIL,
+    HEAD_FLOAT,
+    HEAD_OTHER, /* tags and the like, which only any may begin with */
+    ALL_HEADS = (2 << HEAD_OTHER) - 1,
 };
 
-static unsigned majors_of_choice(struct cddl_schema *schema, struct cddl_type *choice);
+enum { UNSEEN, OPEN, DONE }; /* marks of a choice whose heads are looked for */
 
-/* The major types that the encodings of a type may begin with, as bits. */
-static unsigned majors_of(struct cddl_schema *schema, struct cddl_type *type)
+static unsigned heads_of_choice(struct cddl_schema *schema, struct cddl_type *choice);
+
+/* The heads that the encodings of a type may begin with, as bits. */
+static unsigned heads_of(struct cddl_schema *schema, struct cddl_type *type)
 {
-    unsigned majors = 0;
+    static const unsigned heads[] = {
+        [CDDL_UINT] = 1 << HEAD_UINT,   [CDDL_BOOL] = 1 << HEAD_BOOL,
+        [CDDL_FLOAT] = 1 << HEAD_FLOAT, [CDDL_TEXT] = 1 << HEAD_TEXT,
+        [CDDL_BYTES] = 1 << HEAD_BYTES, [CDDL_ANYTHING] = ALL_HEADS,
+        [CDDL_NIL] = 1 << HEAD_NIL,     [CDDL_STRUCT] = 1 << HEAD_MAP,
+        [CDDL_TUPLE] = 1 << HEAD_ARRAY, [CDDL_LIST] = 1 << HEAD_ARRAY,
+        [CDDL_MAP] = 1 << HEAD_MAP,
+    };
+    unsigned all = 0;
 
-    switch (type->shape) {
-    case CDDL_UINT:
-        return 1U << MAJOR_UINT;
-    case CDDL_INT:
-        return 1U << MAJOR_NEGATIVE | ((int64_t)type->high >= 0 ? 1U << MAJOR_UINT : 0);
-    case CDDL_BOOL:
-    case CDDL_NIL:
-        return 1U << MAJOR_SIMPLE;
-    case CDDL_TEXT:
-        return 1U << MAJOR_TEXT;
-    case CDDL_BYTES:
-        return 1U << MAJOR_BYTES;
-    case CDDL_STRUCT:
-        return 1U << MAJOR_MAP;
-    case CDDL_TUPLE:
-    case CDDL_LIST:
-        return 1U << MAJOR_ARRAY;
-    case CDDL_SUM:
-        for (unsigned i = 0; i < type->count; i++)
-            majors |= 1U << (type->members[i].type == NULL ? MAJOR_TEXT : MAJOR_MAP);
-        return majors;
-    case CDDL_CHOICE:
-        return majors_of_choice(schema, type);
-    case CDDL_FLOAT:
-    case CDDL_ANYTHING:
-    case CDDL_MAP:
-        break;
-    }
-    return 0;
+    if (type == &schema->unknown)
+        return 0;
+    if (type->shape == CDDL_CHOICE)
+        return heads_of_choice(schema, type);
+    if (type->shape == CDDL_INT)
+        return 1U << HEAD_NEGATIVE | ((int64_t)type->high >= 0 ? 1U << HEAD_UINT : 0);
+    if (type->shape != CDDL_SUM)
+        return heads[type->shape];
+    for (unsigned i = 0; i < type->count; i++)
+        all |= 1U << (type->members[i].type == NULL ? HEAD_TEXT : HEAD_MAP);
+    return all;
 }
 
-static const char *major_name(unsigned majors)
+static void refuse_alike(struct cddl_source *source, struct cddl_span span, unsigned heads)
 {
     static const char *const names[] = {
-        [MAJOR_UINT] = "unsigned integer",
-        [MAJOR_NEGATIVE] = "negative integer",
-        [MAJOR_BYTES] = "byte string",
-        [MAJOR_TEXT] = "text",
-        [MAJOR_ARRAY] = "array",
-        [MAJOR_MAP] = "map",
-        [6] = "tag",
-        [MAJOR_SIMPLE] = "simple value",
+        [HEAD_UINT] = "unsigned integer",
+        [HEAD_NEGATIVE] = "negative integer",
+        [HEAD_BYTES] = "byte string",
+        [HEAD_TEXT] = "text",
+        [HEAD_ARRAY] = "array",
+        [HEAD_MAP] = "map",
+        [HEAD_BOOL] = "boolean",
+        [HEAD_NIL] = "nil",
+        [HEAD_FLOAT] = "floating-point number",
     };
 
-    return names[__builtin_ctz(majors)];
+    cddl_problem(source, span,
+                 "this alternative begins as another before it does (%s): nothing tells them apart",
+                 names[__builtin_ctz(heads)]);
 }
 
 /* Also notes alternatives that begin alike. A choice that meets itself has no guard. */
-static unsigned majors_of_choice(struct cddl_schema *schema, struct cddl_type *choice)
+static unsigned heads_of_choice(struct cddl_schema *schema, struct cddl_type *choice)
 {
-    unsigned all = 0;
-
-    if (choice->mark == 1) {
+    if (choice->mark == OPEN) {
         cddl_problem(schema->source, choice->span,
                      "this choice leads back to itself with no array or map between");
         return 0;
     }
-    choice->mark = 1;
+    if (choice->mark == DONE)
+        return choice->heads;
+    choice->mark = OPEN;
     for (unsigned i = 0; i < choice->count; i++) {
-        unsigned majors = majors_of(schema, choice->members[i].type);
+        unsigned heads = heads_of(schema, choice->members[i].type);
 
-        if ((majors & all) != 0)
+        if (heads == ALL_HEADS)
             cddl_problem(schema->source, choice->members[i].span,
-                         "this alternative begins as another before it does (%s): nothing tells "
-                         "them apart",
-                         major_name(majors & all));
-        all |= majors;
+                         "any is every type: nothing tells it apart from the others");
+        else if ((heads & choice->heads) != 0)
+            refuse_alike(schema->source, choice->members[i].span, heads & choice->heads);
+        if (heads != ALL_HEADS)
+            choice->heads |= heads;
     }
-    choice->mark = 0;
-    return all;
+    choice->mark = DONE;
+    return choice->heads;
 }
 
 /* A struct of C must have a member. */
 static void check_substance(struct cddl_schema *schema, const struct cddl_type *type)
 {
-    if (type->shape != CDDL_STRUCT && type->shape != CDDL_TUPLE)
+    if ((type->shape != CDDL_STRUCT && type->shape != CDDL_TUPLE) || type->incomplete)
         return;
     for (unsigned i = 0; i < type->count; i++)
         if (type->members[i].optional || !cddl_is_void(&type->members[i]))
@@ -260,7 +152,7 @@ static uint64_t least_of_members(const struct cddl_type *type)
             least = least_sum(least, least_of_text(member->name));
         least = least_sum(least, member->type->least);
     }
-    return least_sum(least, head_size(count));
+    return type->is_pair ? least : least_sum(least, head_size(count)); /* pairs have no head */
 }
 
 static uint64_t least_of_alternatives(const struct cddl_type *type)
@@ -282,6 +174,8 @@ static uint64_t least_of_alternatives(const struct cddl_type *type)
 
 static uint64_t least_of(const struct cddl_type *type)
 {
+    if (type->incomplete)
+        return 1;
     switch (type->shape) {
     case CDDL_UINT:
         return head_size(type->low);
@@ -290,9 +184,13 @@ static uint64_t least_of(const struct cddl_type *type)
     case CDDL_TEXT:
     case CDDL_BYTES:
         return type->low >= UINT32_MAX - 9 ? UINT32_MAX : head_size(type->low) + type->low;
+    case CDDL_FLOAT:
+        return 3; /* half precision */
     case CDDL_BOOL:
+    case CDDL_ANYTHING:
     case CDDL_NIL:
     case CDDL_LIST:
+    case CDDL_MAP:
         return 1;
     case CDDL_STRUCT:
     case CDDL_TUPLE:
@@ -300,10 +198,6 @@ static uint64_t least_of(const struct cddl_type *type)
     case CDDL_SUM:
     case CDDL_CHOICE:
         return least_of_alternatives(type);
-    case CDDL_FLOAT:
-    case CDDL_ANYTHING:
-    case CDDL_MAP:
-        break;
     }
     return CDDL_ENDLESS;
 }
@@ -315,9 +209,10 @@ static void find_least(struct cddl_schema *schema)
 
     for (struct cddl_type *type = schema->types; type != NULL; type = type->next)
         type->least = CDDL_ENDLESS;
+    schema->unknown.least = 1;
     while (more) {
         more = false;
-        for (struct cddl_type *type = schema->types; type != NULL; type = type->next) {
+        for (struct cddl_type *type = schema->last_type; type != NULL; type = type->previous) {
             uint64_t least = least_of(type);
 
             more |= least < type->least;
@@ -331,7 +226,7 @@ void cddl_check_types(struct cddl_schema *schema)
     find_least(schema);
     for (struct cddl_type *type = schema->types; type != NULL; type = type->next) {
         if (type->shape == CDDL_CHOICE)
-            majors_of_choice(schema, type);
+            heads_of_choice(schema, type);
         check_substance(schema, type);
         if (type->least == CDDL_ENDLESS && type->rule != NULL)
             cddl_problem(schema->source, type->span, "no value of %s ends: each one holds another",

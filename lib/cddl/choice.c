@@ -150,7 +150,7 @@ static void fill_variant(struct cddl_resolver *resolver, const struct variant *v
     member->span = name->span;
     cddl_name_member(source, member);
     if (pair != NULL)
-        member->type = cddl_resolve_type(
+        member->type = cddl_resolve_member(
             resolver, pair->type,
             cddl_pool_print(source->pool, "%s_%s", variant->tag, member->word));
 }
@@ -177,6 +177,8 @@ struct cddl_type *cddl_resolve_sum(struct cddl_resolver *resolver, struct cddl_n
                                    sizeof(*sum->members));
     for (const struct variant *variant = collection.first; variant != NULL; variant = variant->next)
         fill_variant(resolver, variant, &sum->members[sum->count++]);
+    for (unsigned i = 0; i < sum->count; i++)
+        sum->incomplete |= sum->members[i].type == &resolver->schema->unknown;
     return sum;
 }
 
@@ -211,6 +213,7 @@ static void add_alternative(struct cddl_resolver *resolver, struct cddl_type *ch
         return;
     }
     if (is_inline_variant(node)) {
+        choice->incomplete = true;
         cddl_problem(source, node->span,
                      "a variant beside types that are none: make the sum a rule and choose "
                      "between its name and them");
@@ -218,8 +221,10 @@ static void add_alternative(struct cddl_resolver *resolver, struct cddl_type *ch
     }
     type = cddl_resolve_type(
         resolver, node, cddl_pool_print(source->pool, "%s_item%u", choice->tag, choice->count));
-    if (type == NULL)
+    if (type == NULL) {
+        choice->incomplete = true;
         return;
+    }
     choice->count++;
     member->type = type;
     member->span = node->span;

@@ -18,8 +18,9 @@ bool cddl_compile(struct cddl_source *source, const char *name, struct cddl_sche
     cddl_parse(source, &syntax);
     cddl_check_names(&syntax);
     cddl_resolve(&syntax, name, ret_schema);
+    cddl_check_types(ret_schema);
     if (cddl_source_sound(source))
-        cddl_check_types(ret_schema);
+        cddl_check_graphs(ret_schema);
     if (cddl_source_sound(source))
         cddl_check_c_names(ret_schema);
     if (cddl_source_sound(source))

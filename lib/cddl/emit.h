@@ -16,7 +16,7 @@
  *   $a $A  word of an arm or member, in capitals  $F  its field
  *   $V     type of a value as a parameter: `const struct files_path *` or `uint64_t `
  *   $v     a type as it is
- * and $1 $2 whatever the place says. Lines that grow too long are broken behind commas.
+ * and $1 $2 $3 whatever the place says. Lines that grow too long are broken behind commas.
  */
 struct cddl_emit {
     struct cddl_pool *pool;

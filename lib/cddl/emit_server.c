@@ -1,126 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The server's side of the header: constructors of replies, the table of handlers, the dispatch.
+ * The server's side of the header: the table of handlers, and the dispatch to them.
  */
 #include <string.h>
 
 #include "cddl/emit.h"
-
-/* ---- Replies ---- */
-
-static void emit_plain(struct cddl_emit *emit, const struct cddl_type *type)
-{
-    emit->values['V'] = cddl_c_parameter(emit, type);
-    emit->values['1'] = cddl_is_scalar(type) ? "&value" : "value";
-    cddl_emit(emit, "static inline struct $m_answer $m_reply_$a(struct $m_reply reply, $Vvalue)\n"
-                    "{\n"
-                    "    return (struct $m_answer){\n"
-                    "        valve_reply(reply.call, &$m_reply_type, $M_$A, $1)};\n"
-                    "}\n");
-}
-
-static void emit_unit(struct cddl_emit *emit)
-{
-    cddl_emit(emit, "static inline struct $m_answer $m_reply_$a(struct $m_reply reply)\n"
-                    "{\n"
-                    "    return (struct $m_answer){\n"
-                    "        valve_reply(reply.call, &$m_reply_type, $M_$A, NULL)};\n"
-                    "}\n");
-}
-
-/* A list may also be sent element by element. */
-static void emit_list(struct cddl_emit *emit, const struct cddl_type *type)
-{
-    const struct cddl_type *item = type->members[0].type;
-
-    emit->values['V'] = cddl_c_parameter(emit, item);
-    emit->values['1'] = cddl_is_scalar(item) ? "&item" : "item";
-    cddl_emit(emit,
-              "static inline VALVE_MUST_USE int $m_reply_$a_begin(struct $m_reply reply)\n"
-              "{\n"
-              "    return valve_reply_list_begin(reply.call, &$m_reply_type, $M_$A);\n"
-              "}\n"
-              "static inline VALVE_MUST_USE int $m_reply_$a_add(struct $m_reply reply, $Vitem)\n"
-              "{\n"
-              "    return valve_reply_list_add(reply.call, $1);\n"
-              "}\n"
-              "static inline struct $m_answer $m_reply_$a_end(struct $m_reply reply)\n"
-              "{\n"
-              "    return (struct $m_answer){valve_reply_list_end(reply.call)};\n"
-              "}\n");
-}
-
-/* Bytes may also be read in place, or come out of a file. */
-static void emit_bytes(struct cddl_emit *emit)
-{
-    cddl_emit(emit, "static inline VALVE_MUST_USE int $m_reply_$a_reserve(struct $m_reply reply, "
-                    "size_t capacity, uint8_t **ret_data)\n"
-                    "{\n"
-                    "    return valve_reply_bytes_reserve(reply.call, capacity, ret_data);\n"
-                    "}\n"
-                    "static inline struct $m_answer $m_reply_$a_done(struct $m_reply reply, "
-                    "size_t size)\n"
-                    "{\n"
-                    "    return (struct $m_answer){\n"
-                    "        valve_reply_bytes_done(reply.call, &$m_reply_type, $M_$A, size)};\n"
-                    "}\n"
-                    "static inline struct $m_answer $m_reply_$a_file(struct $m_reply reply, "
-                    "int descriptor, off_t offset, uint64_t size, const char *what)\n"
-                    "{\n"
-                    "    return (struct $m_answer){valve_reply_bytes_file(\n"
-                    "        reply.call, &$m_reply_type, $M_$A, descriptor, offset, size, what)};\n"
-                    "}\n");
-}
-
-static void emit_constructors(struct cddl_emit *emit, const struct cddl_member *arm)
-{
-    cddl_emit_set_member(emit, arm);
-    if (cddl_is_void(arm)) {
-        emit_unit(emit);
-        return;
-    }
-    emit_plain(emit, arm->type);
-    if (arm->type->shape == CDDL_LIST)
-        emit_list(emit, arm->type);
-    if (arm->type->shape == CDDL_BYTES)
-        emit_bytes(emit);
-}
-
-static void emit_reply(struct cddl_emit *emit, const struct cddl_method *method)
-{
-    const struct cddl_type *reply = method->reply;
-    char *heading = cddl_pool_print(emit->pool, "---- %s: %s ----", method->variant, method->text);
-
-    cddl_emit(emit, "\n");
-    cddl_emit_comment(emit, "", heading);
-    cddl_emit_set_method(emit, method);
-    cddl_emit(emit, "\nenum $m_arm {\n");
-    for (unsigned i = 0; i < reply->count; i++) {
-        cddl_emit_set_member(emit, &reply->members[i]);
-        cddl_emit(emit, "    $M_$A,\n");
-    }
-    cddl_emit(emit, "};\n"
-                    "extern const struct valve_type $m_reply_type;\n"
-                    "\n"
-                    "struct $m_reply {\n"
-                    "    struct valve_call *call;\n"
-                    "};\n"
-                    "struct $m_answer {\n"
-                    "    struct valve_answer answer;\n"
-                    "};\n"
-                    "\n");
-    for (unsigned i = 0; i < reply->count; i++)
-        emit_constructors(emit, &reply->members[i]);
-}
-
-void cddl_emit_replies(struct cddl_emit *emit)
-{
-    for (const struct cddl_method *method = emit->schema->methods; method != NULL;
-         method = method->next)
-        emit_reply(emit, method);
-}
-
-/* ---- Handlers ---- */
 
 static struct cddl_member request_of(const struct cddl_method *method)
 {
@@ -147,23 +31,25 @@ static void emit_handler(struct cddl_emit *emit, const struct cddl_method *metho
 }
 
 /* The macro's parameters: fields with an underscore behind them, as no other field has. */
-static const char *handler_parameters(struct cddl_emit *emit, const char *separator)
+static void emit_parameters(struct cddl_emit *emit)
 {
-    const char *all = "";
+    const struct cddl_method *first = emit->schema->methods;
 
-    for (const struct cddl_method *method = emit->schema->methods; method != NULL;
-         method = method->next)
-        all = cddl_pool_print(emit->pool, "%s%s%s_", all,
-                              method == emit->schema->methods ? "" : separator, method->field);
-    return all;
+    for (const struct cddl_method *method = first; method != NULL; method = method->next) {
+        size_t column = emit->size - emit->line;
+
+        cddl_emit_set_method(emit, method);
+        if (method != first)
+            cddl_emit(emit, column + strlen(method->field) > 93 ? ", \\\n    " : ", ");
+        cddl_emit(emit, "$f_");
+    }
 }
 
 static void emit_handlers_macro(struct cddl_emit *emit)
 {
-    emit->values['1'] = handler_parameters(emit, ", ");
-    if (strlen(emit->values['1']) + strlen(emit->values['P']) > 75)
-        emit->values['1'] = handler_parameters(emit, ", \\\n    ");
-    cddl_emit(emit, "#define $P_HANDLERS($1) \\\n"
+    cddl_emit(emit, "#define $P_HANDLERS(");
+    emit_parameters(emit);
+    cddl_emit(emit, ") \\\n"
                     "    { \\\n");
     for (const struct cddl_method *method = emit->schema->methods; method != NULL;
          method = method->next) {
@@ -219,6 +105,7 @@ void cddl_emit_server(struct cddl_emit *emit)
                     "{\n"
                     "    return (struct valve_service){\n"
                     "        .name = \"$s\",\n"
+                    "        .digest = NULL,\n"
                     "        .request = &$p_request_type,\n"
                     "        .dispatch = $p_dispatch,\n"
                     "        .handlers = handlers,\n"

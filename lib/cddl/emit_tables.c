@@ -3,7 +3,6 @@
  * SERVICE.c: the constant tables that describe the types, proved against them by the compiler.
  */
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "cddl/emit.h"
@@ -32,26 +31,21 @@ static void set_type(struct cddl_emit *emit, const struct cddl_type *type)
     emit->values['v'] = type->shape == CDDL_NIL ? "" : cddl_c_type(emit, type);
 }
 
-/* ---- Members ---- */
-
-/* Keys are sent in the bytewise order of their encodings: the shorter first. */
-static int by_key(const void *left, const void *right)
+static bool has_members(const struct cddl_type *type)
 {
-    const struct cddl_member *a = *(const struct cddl_member *const *)left;
-    const struct cddl_member *b = *(const struct cddl_member *const *)right;
-    size_t size = strlen(a->name), other = strlen(b->name);
-
-    if (size != other)
-        return size < other ? -1 : 1;
-    return memcmp(a->name, b->name, size);
+    return cddl_is_compound(type) || type->is_index;
 }
+
+/* ---- Members ---- */
 
 /* $1 is how the member is reached in an initializer: nothing, or [ENUMERATOR] = */
 static void emit_member(struct cddl_emit *emit, const struct cddl_member *member)
 {
+    const char *name = member->nameless ? "" : member->name;
+
     cddl_emit_set_member(emit, member);
-    emit->values['n'] = member->name;
-    set_number(emit, '2', strlen(member->name));
+    emit->values['n'] = name;
+    set_number(emit, '2', strlen(name));
     cddl_emit(emit, "    $1{.name = \"$n\", .name_size = $2");
     if (member->type != NULL) {
         emit->values['2'] = member->type->tag;
@@ -77,13 +71,8 @@ static void emit_member(struct cddl_emit *emit, const struct cddl_member *member
 
 static void emit_fields(struct cddl_emit *emit, const struct cddl_type *type)
 {
-    const struct cddl_member **order = cddl_pool_alloc(emit->pool, type->count,
-                                                       sizeof(const struct cddl_member *));
+    const struct cddl_member **order = cddl_members_as_sent(emit->pool, type);
 
-    for (unsigned i = 0; i < type->count; i++)
-        order[i] = &type->members[i];
-    if (type->shape == CDDL_STRUCT)
-        qsort(order, type->count, sizeof(struct cddl_member *), by_key);
     emit->values['1'] = "";
     for (unsigned i = 0; i < type->count; i++)
         emit_member(emit, order[i]);
@@ -99,11 +88,12 @@ static void emit_arms(struct cddl_emit *emit, const struct cddl_type *type)
     }
 }
 
-static void emit_element(struct cddl_emit *emit, const struct cddl_type *type)
+/* What a list or a map consists of, or the table of an index. */
+static void emit_element(struct cddl_emit *emit, const struct cddl_type *element)
 {
-    emit->values['1'] = type->members[0].name;
-    set_number(emit, '2', strlen(type->members[0].name));
-    emit->values['n'] = type->members[0].type->tag;
+    emit->values['1'] = element->name;
+    set_number(emit, '2', strlen(element->name));
+    emit->values['n'] = element->tag;
     cddl_emit(emit, "    {.name = \"$1\", .name_size = $2, .type = &$n_type},\n");
 }
 
@@ -112,8 +102,10 @@ static void emit_members(struct cddl_emit *emit, const struct cddl_type *type)
     cddl_emit(emit, "static const struct valve_member $t_members[] = {\n");
     if (type->shape == CDDL_SUM || type->shape == CDDL_CHOICE)
         emit_arms(emit, type);
-    else if (type->shape == CDDL_LIST)
-        emit_element(emit, type);
+    else if (type->is_index)
+        emit_element(emit, type->table);
+    else if (cddl_is_sequence(type))
+        emit_element(emit, type->members[0].type);
     else
         emit_fields(emit, type);
     cddl_emit(emit, "};\n");
@@ -139,24 +131,48 @@ static void emit_bounds(struct cddl_emit *emit, const struct cddl_type *type)
                         "    .high = $2,\n");
 }
 
+static void emit_flags(struct cddl_emit *emit, const struct cddl_type *type)
+{
+    const struct {
+        bool set;
+        const char *name;
+    } flags[] = {
+        {type->open, "VALVE_TYPE_OPEN"},
+        {type->is_index, "VALVE_TYPE_INDEX"},
+        {type->is_table, "VALVE_TYPE_TABLE"},
+        {type->has_edges, "VALVE_TYPE_EDGES"},
+    };
+    const char *before = "    .flags = ", *after = "";
+
+    for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
+        if (!flags[i].set)
+            continue;
+        cddl_emit(emit, before);
+        cddl_emit(emit, flags[i].name);
+        before = " | ";
+        after = ",\n";
+    }
+    cddl_emit(emit, after);
+}
+
 /* The table of a type; $v is its C type, empty for one that C does not hold. */
 static void emit_table(struct cddl_emit *emit, const struct cddl_type *type)
 {
     emit->values['1'] = type->name;
     emit->values['2'] = shapes[type->shape];
-    cddl_emit(emit, cddl_is_compound(type) ? "const struct valve_type $t_type = {\n"
-                                           : "static const struct valve_type $t_type = {\n");
+    cddl_emit(emit, cddl_is_compound(type) || type->is_item
+                        ? "const struct valve_type $t_type = {\n"
+                        : "static const struct valve_type $t_type = {\n");
     cddl_emit(emit, "    .name = \"$1\",\n"
                     "    .shape = VALVE_SHAPE_$2,\n");
-    if (type->open)
-        cddl_emit(emit, "    .flags = VALVE_TYPE_OPEN,\n");
+    emit_flags(emit, type);
     cddl_emit(emit, emit->values['v'][0] == '\0' ? "    .alignment = 1,\n"
                                                  : "    .size = sizeof($v),\n"
                                                    "    .alignment = _Alignof($v),\n");
     set_number(emit, '1', type->least);
     cddl_emit(emit, "    .least = $1,\n");
     emit_bounds(emit, type);
-    if (cddl_is_compound(type))
+    if (has_members(type))
         cddl_emit(emit, "    .count = COUNT($t_members),\n"
                         "    .members = $t_members,\n");
     cddl_emit(emit, "};\n");
@@ -165,7 +181,7 @@ static void emit_table(struct cddl_emit *emit, const struct cddl_type *type)
 /* What the interpreter takes for granted and no initializer proves. */
 static void emit_proof(struct cddl_emit *emit, const struct cddl_type *type)
 {
-    if (type->shape == CDDL_LIST)
+    if (cddl_is_sequence(type))
         cddl_emit(emit, "SAME(offsetof($v, items), 0);\n"
                         "SAME(offsetof($v, count), sizeof(void *));\n");
     if (type->shape == CDDL_SUM || type->shape == CDDL_CHOICE)
@@ -176,7 +192,7 @@ static void emit_proof(struct cddl_emit *emit, const struct cddl_type *type)
 static void emit_type(struct cddl_emit *emit, const struct cddl_type *type)
 {
     cddl_emit(emit, "\n");
-    if (cddl_is_compound(type))
+    if (has_members(type))
         emit_members(emit, type);
     emit_table(emit, type);
     emit_proof(emit, type);

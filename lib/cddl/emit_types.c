@@ -50,7 +50,7 @@ static void emit_struct(struct cddl_emit *emit, const struct cddl_type *type)
     cddl_emit(emit, "};\n");
 }
 
-static void emit_list(struct cddl_emit *emit, const struct cddl_type *type)
+static void emit_sequence(struct cddl_emit *emit, const struct cddl_type *type)
 {
     emit->values['v'] = cddl_c_type(emit, type->members[0].type);
     cddl_emit(emit, "struct $t {\n"
@@ -91,12 +91,12 @@ static void emit_type(struct cddl_emit *emit, struct cddl_type *type)
 {
     cddl_emit(emit, "\n");
     for (unsigned i = 0; i < type->count; i++)
-        if (type->shape == CDDL_LIST || type->members[i].boxed)
+        if (cddl_is_sequence(type) || type->members[i].boxed)
             declare(emit, type->members[i].type);
     emit_schema_text(emit, type);
     set_type(emit, type);
-    if (type->shape == CDDL_LIST)
-        emit_list(emit, type);
+    if (cddl_is_sequence(type))
+        emit_sequence(emit, type);
     else if (type->shape == CDDL_SUM || type->shape == CDDL_CHOICE)
         emit_sum(emit, type);
     else
@@ -122,6 +122,54 @@ static void emit_request(struct cddl_emit *emit)
                     "extern const struct valve_type $p_request_type;\n");
 }
 
+/* An index that was decoded is one of its table's, but C cannot tell whose index it is given. */
+static void emit_at(struct cddl_emit *emit, const struct cddl_type *table)
+{
+    set_type(emit, table);
+    emit->values['v'] = cddl_c_type(emit, table->members[0].type);
+    cddl_emit(emit, "\n"
+                    "/* The element that an index names; NULL if there is none. */\n"
+                    "static inline const $v *$t_at(const struct $t *table, uint64_t index)\n"
+                    "{\n"
+                    "    return index < table->count ? &table->items[index] : NULL;\n"
+                    "}\n");
+}
+
+/* A value of nil is nothing but there. */
+static void emit_find(struct cddl_emit *emit, const struct cddl_type *map)
+{
+    const struct cddl_member *value = &map->members[0].type->members[1];
+
+    set_type(emit, map);
+    if (cddl_is_void(value)) {
+        cddl_emit(emit, "\n"
+                        "/* Whether a map that was decoded, or is sorted, has this key. */\n"
+                        "static inline bool $t_has(const struct $t *map, struct valve_text key)\n"
+                        "{\n"
+                        "    return valve_map_find(&$t_type, map, key) != NULL;\n"
+                        "}\n");
+        return;
+    }
+    emit->values['v'] = cddl_c_type(emit, value->type);
+    cddl_emit(emit, "\n"
+                    "/* The value of a key in a map that was decoded, or is sorted; else NULL. */\n"
+                    "static inline const $v *$t_find(const struct $t *map, struct valve_text key)\n"
+                    "{\n"
+                    "    return (const $v *)valve_map_find(&$t_type, map, key);\n"
+                    "}\n");
+}
+
+static void emit_accessors(struct cddl_emit *emit)
+{
+    for (const struct cddl_type *type = emit->schema->definitions; type != NULL;
+         type = type->then) {
+        if (type->is_table)
+            emit_at(emit, type);
+        else if (type->shape == CDDL_MAP)
+            emit_find(emit, type);
+    }
+}
+
 void cddl_emit_types(struct cddl_emit *emit)
 {
     struct cddl_type *type;
@@ -136,5 +184,6 @@ void cddl_emit_types(struct cddl_emit *emit)
         set_type(emit, type);
         cddl_emit(emit, "extern const struct valve_type $t_type;\n");
     }
+    emit_accessors(emit);
     emit_request(emit);
 }

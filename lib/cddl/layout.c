@@ -4,6 +4,9 @@
  */
 #include "cddl/schema.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 enum { UNSEEN, OPEN, DONE }; /* marks of a type in a walk */
 
 bool cddl_is_scalar(const struct cddl_type *type)
@@ -21,6 +24,13 @@ bool cddl_is_void(const struct cddl_member *member)
     return member->type == NULL || member->type->shape == CDDL_NIL;
 }
 
+bool cddl_is_sequence(const struct cddl_type *type)
+{
+    return type->shape == CDDL_LIST || type->shape == CDDL_MAP;
+}
+
+/* ---- Pointers ---- */
+
 static void clear_marks(struct cddl_schema *schema)
 {
     for (struct cddl_type *type = schema->types; type != NULL; type = type->next)
@@ -29,12 +39,12 @@ static void clear_marks(struct cddl_schema *schema)
 
 /*
  * A member whose type is being walked closes a circle of values that hold each other: there the
- * circle is cut by a pointer. Lists are pointers already.
+ * circle is cut by a pointer. Lists and maps are pointers already.
  */
 static void box_members(struct cddl_type *type)
 {
     type->mark = OPEN;
-    for (unsigned i = 0; i < type->count && type->shape != CDDL_LIST; i++) {
+    for (unsigned i = 0; i < type->count && !cddl_is_sequence(type); i++) {
         struct cddl_member *member = &type->members[i];
 
         if (cddl_is_void(member) || !cddl_is_compound(member->type))
@@ -71,16 +81,56 @@ static bool leads_to(struct cddl_schema *schema, struct cddl_type *from, const s
     return false;
 }
 
-/* The elements of a list that leads to itself are defined behind it, all others before. */
-static void find_circular_lists(struct cddl_schema *schema)
+/* The elements of a list or map that leads to itself are defined behind it, all others before. */
+static void find_circular_sequences(struct cddl_schema *schema)
 {
     struct cddl_type **reached = cddl_pool_alloc(schema->source->pool, schema->type_count,
                                                  sizeof(struct cddl_type *));
 
     for (struct cddl_type *type = schema->types; type != NULL; type = type->next)
-        if (type->shape == CDDL_LIST)
+        if (cddl_is_sequence(type))
             type->circular = leads_to(schema, type->members[0].type, type, reached);
 }
+
+/* ---- What is left over ---- */
+
+static void mark_used(struct cddl_type *type)
+{
+    if (type == NULL || type->mark == DONE)
+        return;
+    type->mark = DONE;
+    for (unsigned i = 0; i < type->count; i++)
+        mark_used(type->members[i].type);
+}
+
+/* Types that no value has: those that a range or a size was put to. */
+static void drop_unused_types(struct cddl_schema *schema)
+{
+    struct cddl_type *last = NULL;
+    unsigned count = 0;
+
+    clear_marks(schema);
+    mark_used(schema->request);
+    for (const struct cddl_method *method = schema->methods; method != NULL;
+         method = method->next) {
+        mark_used(method->item);
+        mark_used(method->reply);
+    }
+    for (struct cddl_type **place = &schema->types; *place != NULL;) {
+        if ((*place)->mark == DONE) {
+            (*place)->previous = last;
+            last = *place;
+            last->number = ++count;
+            place = &last->next;
+        } else {
+            *place = (*place)->next;
+        }
+    }
+    schema->last_type = last;
+    schema->type_count = count;
+}
+
+/* ---- Definitions ---- */
 
 /* Appends the type behind all that it holds. */
 static void define(struct cddl_type *type, struct cddl_type ***place)
@@ -107,12 +157,38 @@ static void order_definitions(struct cddl_schema *schema)
             define(type, &place);
 }
 
+/* Of keys in the bytewise order of their encodings the shorter stands first. */
+static int by_key(const void *left, const void *right)
+{
+    const struct cddl_member *a = *(const struct cddl_member *const *)left;
+    const struct cddl_member *b = *(const struct cddl_member *const *)right;
+    size_t size = strlen(a->name), other = strlen(b->name);
+
+    if (size != other)
+        return size < other ? -1 : 1;
+    return memcmp(a->name, b->name, size);
+}
+
+const struct cddl_member **cddl_members_as_sent(struct cddl_pool *pool,
+                                                const struct cddl_type *type)
+{
+    const struct cddl_member **order = cddl_pool_alloc(pool, type->count,
+                                                       sizeof(const struct cddl_member *));
+
+    for (unsigned i = 0; i < type->count; i++)
+        order[i] = &type->members[i];
+    if (type->shape == CDDL_STRUCT)
+        qsort(order, type->count, sizeof(const struct cddl_member *), by_key);
+    return order;
+}
+
 void cddl_lay_out(struct cddl_schema *schema)
 {
+    drop_unused_types(schema);
     clear_marks(schema);
     for (struct cddl_type *type = schema->types; type != NULL; type = type->next)
         if (type->mark == UNSEEN)
             box_members(type);
-    find_circular_lists(schema);
+    find_circular_sequences(schema);
     order_definitions(schema);
 }

@@ -25,24 +25,6 @@ static bool starts_name(char byte)
            byte == '@' || byte == '$';
 }
 
-static void skip_blanks(struct cddl_lexer *lexer)
-{
-    const struct cddl_source *source = lexer->source;
-
-    for (;;) {
-        char byte = peek(lexer, 0);
-
-        if (byte == ';') {
-            while (lexer->next < source->size && source->text[lexer->next] != '\n')
-                lexer->next++;
-        } else if (byte == ' ' || byte == '\t' || byte == '\n' || byte == '\r') {
-            lexer->next++;
-        } else {
-            return;
-        }
-    }
-}
-
 static struct cddl_token take(struct cddl_lexer *lexer, enum cddl_word word, size_t size)
 {
     struct cddl_token token = {.word = word, .span = {lexer->next, size}};
@@ -78,6 +60,68 @@ static struct cddl_token take_name(struct cddl_lexer *lexer)
     return take(lexer, CDDL_WORD_NAME, size);
 }
 
+/* ---- Blanks, comments, annotations ---- */
+
+static bool is_blank(char byte)
+{
+    return byte == ' ' || byte == '\t' || byte == '\r';
+}
+
+static void skip_blanks(struct cddl_lexer *lexer)
+{
+    while (is_blank(peek(lexer, 0)))
+        lexer->next++;
+}
+
+/* Up to the end of a line that began with ;@ */
+static void take_annotation(struct cddl_lexer *lexer, size_t end)
+{
+    struct cddl_annotation *new = cddl_pool_alloc(lexer->source->pool, 1, sizeof(*new));
+
+    while (is_blank(lexer->source->text[end - 1]))
+        end--;
+    new->span = (struct cddl_span){lexer->next, end - lexer->next};
+    new->word = take_name(lexer).span;
+    skip_blanks(lexer);
+    if (starts_name(peek(lexer, 0)))
+        new->argument = take_name(lexer).span;
+    new->whole = lexer->next >= end;
+    if (lexer->annotations == NULL)
+        lexer->annotations = new;
+    else
+        lexer->last_annotation->next = new;
+    lexer->last_annotation = new;
+}
+
+static void skip_comment(struct cddl_lexer *lexer)
+{
+    const struct cddl_source *source = lexer->source;
+    const char *start = source->text + lexer->next;
+    const char *end = memchr(start, '\n', source->size - lexer->next);
+    size_t size = end == NULL ? source->size - lexer->next : (size_t)(end - start);
+
+    lexer->next++;
+    skip_blanks(lexer);
+    if (peek(lexer, 0) == '@')
+        take_annotation(lexer, (size_t)(start - source->text) + size);
+    lexer->next = (size_t)(start - source->text) + size;
+}
+
+static void skip_to_word(struct cddl_lexer *lexer)
+{
+    for (;;) {
+        skip_blanks(lexer);
+        if (peek(lexer, 0) == ';')
+            skip_comment(lexer);
+        else if (peek(lexer, 0) == '\n')
+            lexer->next++;
+        else
+            return;
+    }
+}
+
+/* ---- Literals ---- */
+
 /* Bytes up to the closing quote, which is the last of them, or to the end of the line. */
 static size_t quoted_size(const struct cddl_lexer *lexer, char quote, bool *ret_closed)
 {
@@ -104,7 +148,7 @@ static struct cddl_token take_text(struct cddl_lexer *lexer)
 /* 'abc', h'6162' and b64'YWI', after so many bytes of prefix. */
 static struct cddl_token take_bytes(struct cddl_lexer *lexer, size_t prefix)
 {
-    struct cddl_lexer behind = {lexer->source, lexer->next + prefix};
+    struct cddl_lexer behind = {.source = lexer->source, .next = lexer->next + prefix};
     bool closed;
 
     return refuse(lexer, prefix + quoted_size(&behind, '\'', &closed),
@@ -124,12 +168,29 @@ static int digit_value(char byte, unsigned base)
     return value < (int)base ? value : -1;
 }
 
-static bool is_float(const struct cddl_lexer *lexer, size_t size)
+static bool is_exponent(char byte)
+{
+    return byte == 'e' || byte == 'E' || byte == 'p' || byte == 'P';
+}
+
+/* Whether the digits so far are the start of a literal such as 1.5, 1e9 or 0x1.8p3. */
+static bool is_float(const struct cddl_lexer *lexer, size_t size, unsigned base)
 {
     char byte = peek(lexer, size);
 
-    return (byte == '.' && is_digit(peek(lexer, size + 1))) || byte == 'e' || byte == 'E' ||
-           byte == 'p' || byte == 'P';
+    return (byte == '.' && digit_value(peek(lexer, size + 1), base) >= 0) || is_exponent(byte);
+}
+
+static struct cddl_token refuse_float(struct cddl_lexer *lexer, size_t size, unsigned base)
+{
+    for (;; size++) {
+        bool sign = peek(lexer, size) == '+' || peek(lexer, size) == '-';
+
+        if (digit_value(peek(lexer, size), base) < 0 && !is_float(lexer, size, base) &&
+            !(sign && is_exponent(peek(lexer, size - 1))))
+            break;
+    }
+    return refuse(lexer, size, "floating-point literals are not in the subset");
 }
 
 static struct cddl_token take_number(struct cddl_lexer *lexer)
@@ -156,11 +217,8 @@ static struct cddl_token take_number(struct cddl_lexer *lexer)
         return refuse(lexer, size, "a number does not begin with 0");
     if (overflow)
         return refuse(lexer, size, "this number does not fit into 64 bits");
-    if (base != 16 && is_float(lexer, size)) {
-        while (is_digit(peek(lexer, size)) || is_float(lexer, size))
-            size++;
-        return refuse(lexer, size, "floating-point literals are not in the subset");
-    }
+    if (base != 2 && is_float(lexer, size, base))
+        return refuse_float(lexer, size, base);
     if (starts_name(peek(lexer, size)) || is_digit(peek(lexer, size)))
         return refuse(lexer, size + 1, "a number ends in something that is no digit");
     number.negative = number.negative && number.magnitude != 0;
@@ -187,6 +245,8 @@ static struct cddl_token take_slash(struct cddl_lexer *lexer)
 {
     if (peek(lexer, 1) == '=')
         return refuse(lexer, 2, "a rule cannot be extended (/=) in the subset: write it whole");
+    if (peek(lexer, 1) == '/' && peek(lexer, 2) == '=')
+        return refuse(lexer, 3, "a group cannot be extended (//=) in the subset");
     if (peek(lexer, 1) == '/')
         return refuse(lexer, 2, "group choices (//) are not in the subset: choose between types");
     return take(lexer, CDDL_WORD_SLASH, 1);
@@ -199,8 +259,9 @@ static struct cddl_token take_foreign(struct cddl_lexer *lexer)
 
     switch (byte) {
     case '<':
-    case '>':
-        return refuse(lexer, 1, "generic rules (<...>) are not in the subset");
+        while (peek(lexer, size - 1) != '>' && (unsigned char)peek(lexer, size) > ' ')
+            size++;
+        return refuse(lexer, size, "generic rules (<...>) are not in the subset");
     case '&':
         return refuse(lexer, 1, "enumerations of groups (&) are not in the subset");
     case '~':
@@ -262,7 +323,7 @@ struct cddl_token cddl_lexer_next(struct cddl_lexer *lexer)
 {
     char byte;
 
-    skip_blanks(lexer);
+    skip_to_word(lexer);
     byte = peek(lexer, 0);
     if (lexer->next >= lexer->source->size)
         return take(lexer, CDDL_WORD_END, 0);

@@ -46,9 +46,19 @@ struct cddl_token {
     struct cddl_number number;
 };
 
+/* A comment for the compiler, which other tools of CDDL pass over: ;@WORD ARGUMENT */
+struct cddl_annotation {
+    struct cddl_span span;     /* from the @ to the end of its line */
+    struct cddl_span word;     /* with the @ */
+    struct cddl_span argument; /* a name; of size 0 if there is none */
+    bool whole;                /* nothing stands behind the argument */
+    struct cddl_annotation *next;
+};
+
 struct cddl_lexer {
     struct cddl_source *source;
     size_t next; /* offset of the first byte not yet read */
+    struct cddl_annotation *annotations, *last_annotation; /* met so far; the reader takes them */
 };
 
 struct cddl_token cddl_lexer_next(struct cddl_lexer *lexer);

@@ -69,13 +69,19 @@ static void claim_kinds(struct claims *claims, const struct cddl_type *type)
 static void claim_type(struct claims *claims, const struct cddl_type *type)
 {
     claim(claims, type->span, "%s_type", type->tag);
+    if (cddl_is_compound(type) || type->is_index)
+        claim(claims, type->span, "%s_members", type->tag);
     if (!cddl_is_compound(type))
         return;
-    claim(claims, type->span, "%s_members", type->tag);
+    if (type->is_table)
+        claim(claims, type->span, "%s_at", type->tag);
+    if (type->shape == CDDL_MAP)
+        claim(claims, type->span, "%s_%s", type->tag,
+              cddl_is_void(&type->members[0].type->members[1]) ? "has" : "find");
     claim(claims, type->span, "tag %s", type->tag);
     if (type->shape == CDDL_SUM || type->shape == CDDL_CHOICE)
         claim_kinds(claims, type);
-    if (type->shape != CDDL_LIST)
+    if (!cddl_is_sequence(type))
         claim_fields(claims, type);
 }
 
@@ -91,8 +97,9 @@ static void claim_all(struct claims *claims, struct cddl_span span, const char *
     }
 }
 
-static void claim_arm(struct claims *claims, const struct cddl_method *method, const char *upper,
-                      const struct cddl_member *arm)
+/* What makes a reply of an arm. */
+static void claim_constructors(struct claims *claims, const struct cddl_method *method,
+                               const struct cddl_member *arm)
 {
     static const char *const of_lists[] = {"", "_begin", "_add", "_end", NULL};
     static const char *const of_bytes[] = {"", "_reserve", "_done", "_file", NULL};
@@ -106,8 +113,18 @@ static void claim_arm(struct claims *claims, const struct cddl_method *method, c
         constructors = of_bytes;
     claim_all(claims, arm->span, constructors,
               cddl_pool_print(claims->schema->source->pool, "%s_reply_%s", method->tag, arm->word));
-    claim(claims, arm->span, "%s_%s", upper, arm->upper);
-    claim(claims, arm->span, "%s_GOT_%s", upper, arm->upper);
+    if (!method->one_way)
+        claim(claims, arm->span, "%s_later_%s", method->tag, arm->word);
+}
+
+/* What a client has of an arm. */
+static void claim_outcome(struct claims *claims, const struct cddl_method *method,
+                          const struct cddl_member *arm)
+{
+    enum cddl_shape shape = cddl_is_void(arm) ? CDDL_NIL : arm->type->shape;
+
+    claim(claims, arm->span, "%s_GOT_%s", cddl_upper(claims->schema->source, method->tag),
+          arm->upper);
     if (shape == CDDL_LIST)
         claim(claims, arm->span, "%s_%s_next", method->tag, arm->word);
     if (shape == CDDL_BYTES)
@@ -116,34 +133,50 @@ static void claim_arm(struct claims *claims, const struct cddl_method *method, c
         claim(claims, arm->span, "%s_result.%s", method->tag, arm->field);
 }
 
-static void claim_method(struct claims *claims, const struct cddl_method *method)
+static void claim_call(struct claims *claims, const struct cddl_method *method)
 {
-    static const char *const names[] = {
-        "",
-        "_start",
-        "_receive",
-        "_next",
-        "_reply_type",
-        "_reply_members",
-        "_result.outcome",
-        "_result.failed",
-        "tag _arm",
-        "tag _reply",
-        "tag _reply_value",
-        "tag _answer",
-        "tag _pending",
-        "tag _outcome",
-        "tag _result",
-        NULL,
+    static const char *const of_all[] = {
+        "_start",          "_receive",       "_wait",       "_next",
+        "_reply_later",    "tag _pending",   "tag _later",  "tag _outcome",
+        "_result.outcome", "_result.failed", "tag _result", NULL,
     };
+    static const char *const of_streams[] = {"_send_item", "_result.item", NULL};
+    static const char *const of_others[] = {"", NULL};
     const char *upper = cddl_upper(claims->schema->source, method->tag);
 
-    claim_all(claims, method->span, names, method->tag);
-    claim(claims, method->span, "%s", upper);
+    claim_all(claims, method->span, of_all, method->tag);
+    claim_all(claims, method->span, method->item != NULL ? of_streams : of_others, method->tag);
     claim(claims, method->span, "%s_FAILED", upper);
+    if (method->item != NULL)
+        claim(claims, method->span, "%s_GOT_ITEM", upper);
+}
+
+static void claim_method(struct claims *claims, const struct cddl_method *method)
+{
+    static const char *const of_all[] = {
+        "_reply_type", "_reply_members",   "tag _arm",          "tag _reply",
+        "tag _answer", "tag _reply_value", "_reply_value.kind", NULL,
+    };
+    static const char *const of_one_way[] = {"_send", "_reply_none", NULL};
+    const char *upper = cddl_upper(claims->schema->source, method->tag);
+
+    claim_all(claims, method->span, of_all, method->tag);
+    claim(claims, method->span, "%s", upper);
     claim(claims, method->span, "%s_handlers.%s", claims->schema->word, method->field);
-    for (unsigned i = 0; i < method->reply->count; i++)
-        claim_arm(claims, method, upper, &method->reply->members[i]);
+    if (method->one_way)
+        claim_all(claims, method->span, of_one_way, method->tag);
+    else
+        claim_call(claims, method);
+    for (unsigned i = 0; i < method->reply->count; i++) {
+        const struct cddl_member *arm = &method->reply->members[i];
+
+        claim(claims, arm->span, "%s_%s", upper, arm->upper);
+        if (!cddl_is_void(arm))
+            claim(claims, arm->span, "%s_reply_value.%s", method->tag, arm->field);
+        claim_constructors(claims, method, arm);
+        if (!method->one_way)
+            claim_outcome(claims, method, arm);
+    }
 }
 
 static void claim_service(struct claims *claims, struct cddl_span root)

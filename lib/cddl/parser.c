@@ -109,31 +109,36 @@ static enum cddl_occurrence take_occurrence(struct parser *parser)
     return occurrence;
 }
 
-/* k: or "k": or "k" => or tstr => */
-static struct cddl_node *take_key(struct parser *parser)
+/* k: or "k": */
+static struct cddl_node *take_name(struct parser *parser)
 {
-    struct cddl_node *key = NULL;
-    bool name = parser->token.word == CDDL_WORD_NAME;
+    struct cddl_node *name;
 
-    if (!name && parser->token.word != CDDL_WORD_TEXT)
+    if (parser->ahead.word != CDDL_WORD_COLON ||
+        (parser->token.word != CDDL_WORD_NAME && parser->token.word != CDDL_WORD_TEXT))
         return NULL;
-    if (parser->ahead.word == CDDL_WORD_COLON)
-        key = take_word(parser, CDDL_NODE_TEXT);
-    else if (parser->ahead.word == CDDL_WORD_ARROW)
-        key = take_word(parser, name ? CDDL_NODE_NAME : CDDL_NODE_TEXT);
-    if (key != NULL)
-        advance(parser);
-    return key;
+    name = take_word(parser, CDDL_NODE_TEXT);
+    advance(parser);
+    return name;
 }
 
-static struct cddl_entry *parse_entry(struct parser *parser)
+static struct cddl_entry *parse_entry(struct parser *parser, enum cddl_node_kind kind)
 {
     struct cddl_entry *entry = parser_alloc(parser, sizeof(*entry));
     size_t start = parser->token.span.offset;
 
     entry->occurrence = take_occurrence(parser);
-    entry->key = take_key(parser);
+    entry->key = take_name(parser);
     entry->type = parse_type(parser);
+    if (kind == CDDL_NODE_ARRAY &&
+        (parser->token.word == CDDL_WORD_ARROW || parser->token.word == CDDL_WORD_COLON))
+        fail_at(parser, entry->type->span, "an array has no keys: its elements are T or name: T");
+    if (parser->token.word == CDDL_WORD_ARROW && entry->key == NULL && !parser->broken) {
+        advance(parser);
+        entry->key = entry->type;
+        entry->arrow = true;
+        entry->type = parse_type(parser);
+    }
     if (parser->token.word == CDDL_WORD_ARROW || parser->token.word == CDDL_WORD_COLON)
         fail_at(parser, entry->type->span, "keys are text in the subset: \"k\" => T or k: T");
     entry->span = (struct cddl_span){start, parser->last_end - start};
@@ -154,7 +159,7 @@ static struct cddl_node *parse_entries(struct parser *parser, enum cddl_node_kin
 
         if (parser->token.word == CDDL_WORD_END || next_rule)
             return fail_at(parser, node->span, "this bracket is not closed");
-        *place = parse_entry(parser);
+        *place = parse_entry(parser, kind);
         place = &(*place)->next;
         if (parser->token.word == CDDL_WORD_COMMA)
             advance(parser);
@@ -255,12 +260,25 @@ static struct cddl_node *parse_type(struct parser *parser)
     return choice;
 }
 
+/* ---- Rules ---- */
+
+/* FNV-1a, as an index into the syntax. */
+static unsigned hash_of(const char *name)
+{
+    uint32_t hash = 2166136261;
+
+    for (; *name != '\0'; name++)
+        hash = (hash ^ (unsigned char)*name) * 16777619;
+    return hash % CDDL_RULE_LISTS;
+}
+
 struct cddl_rule *cddl_find_rule(const struct cddl_syntax *syntax, const char *name)
 {
-    for (struct cddl_rule *rule = syntax->rules; rule != NULL; rule = rule->next)
-        if (strcmp(rule->name, name) == 0)
-            return rule;
-    return NULL;
+    struct cddl_rule *rule = syntax->by_hash[hash_of(name)];
+
+    while (rule != NULL && strcmp(rule->name, name) != 0)
+        rule = rule->alike;
+    return rule;
 }
 
 static void skip_to_rule(struct parser *parser)
@@ -294,6 +312,7 @@ static struct cddl_rule *parse_rule(struct parser *parser)
 static void add_rule(struct parser *parser, struct cddl_rule ***place, struct cddl_rule *rule)
 {
     struct cddl_syntax *syntax = parser->syntax;
+    struct cddl_rule **alike = &syntax->by_hash[hash_of(rule->name)];
     const struct cddl_rule *first = cddl_find_rule(syntax, rule->name);
 
     if (first != NULL) {
@@ -303,6 +322,8 @@ static void add_rule(struct parser *parser, struct cddl_rule ***place, struct cd
     }
     **place = rule;
     *place = &rule->next;
+    rule->alike = *alike;
+    *alike = rule;
     syntax->rule_count++;
 }
 
@@ -315,15 +336,21 @@ void cddl_parse(struct cddl_source *source, struct cddl_syntax *ret_syntax)
     advance(&parser);
     advance(&parser);
     while (parser.token.word != CDDL_WORD_END) {
+        struct cddl_rule *rule = NULL;
+
         if (parser.token.word != CDDL_WORD_NAME || parser.ahead.word != CDDL_WORD_ASSIGN) {
             fail(&parser, "a rule should begin here: name = type");
         } else if (ret_syntax->rule_count == CDDL_MAX_RULES) {
             fail(&parser, "the schema has too many rules");
             return;
         } else {
-            add_rule(&parser, &place, parse_rule(&parser));
+            rule = parse_rule(&parser);
+            add_rule(&parser, &place, rule);
         }
-        if (parser.broken)
+        if (parser.broken) {
+            rule = NULL;
             skip_to_rule(&parser);
+        }
+        cddl_annotate(&parser.lexer, rule, parser.last_end, parser.token.span.offset);
     }
 }

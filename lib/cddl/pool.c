@@ -24,9 +24,16 @@ static void out_of_memory(void)
     exit(EXIT_FAILURE);
 }
 
-static struct cddl_pool_block *add_block(struct cddl_pool *pool, size_t least)
+static size_t rounded(size_t bytes)
 {
-    size_t size = least > BLOCK_SIZE ? least : BLOCK_SIZE;
+    const size_t unit = alignof(max_align_t);
+
+    return (bytes + unit - 1) / unit * unit;
+}
+
+static void add_block(struct cddl_pool *pool, size_t least)
+{
+    size_t size = least > BLOCK_SIZE ? rounded(least) : BLOCK_SIZE;
     struct cddl_pool_block *block = calloc(1, sizeof(*block) + size);
 
     if (block == NULL)
@@ -34,24 +41,32 @@ static struct cddl_pool_block *add_block(struct cddl_pool *pool, size_t least)
     block->size = size;
     block->next = pool->blocks;
     pool->blocks = block;
-    return block;
+}
+
+/* Bytes that the newest block still has. */
+static size_t room_of(const struct cddl_pool *pool)
+{
+    return pool->blocks == NULL ? 0 : pool->blocks->size - pool->blocks->used;
+}
+
+/* The next bytes of the newest block, which has room for them. */
+static void *cut(struct cddl_pool *pool, size_t bytes)
+{
+    void *memory = pool->blocks->data + pool->blocks->used;
+
+    pool->blocks->used += rounded(bytes);
+    return memory;
 }
 
 void *cddl_pool_alloc(struct cddl_pool *pool, size_t count, size_t size)
 {
-    const size_t unit = alignof(max_align_t);
-    struct cddl_pool_block *block = pool->blocks;
     size_t bytes;
-    void *memory;
 
     if (__builtin_mul_overflow(count, size, &bytes) || bytes > SIZE_MAX / 2)
         out_of_memory();
-    bytes = (bytes + unit - 1) / unit * unit;
-    if (block == NULL || block->size - block->used < bytes)
-        block = add_block(pool, bytes);
-    memory = block->data + block->used;
-    block->used += bytes;
-    return memory;
+    if (pool->blocks == NULL || room_of(pool) < bytes)
+        add_block(pool, bytes);
+    return cut(pool, bytes);
 }
 
 char *cddl_pool_copy(struct cddl_pool *pool, const char *text, size_t size)
@@ -64,16 +79,21 @@ char *cddl_pool_copy(struct cddl_pool *pool, const char *text, size_t size)
 
 char *cddl_pool_print_list(struct cddl_pool *pool, const char *format, va_list list)
 {
+    size_t room = room_of(pool), size;
+    char *text = room == 0 ? NULL : pool->blocks->data + pool->blocks->used;
     va_list again;
-    int size;
-    char *text;
+    int length;
 
     va_copy(again, list);
-    size = vsnprintf(NULL, 0, format, again);
+    length = vsnprintf(text, room, format, again);
     va_end(again);
-    text = cddl_pool_alloc(pool, (size_t)(size < 0 ? 0 : size) + 1, 1);
-    if (size > 0)
-        vsnprintf(text, (size_t)size + 1, format, list);
+    if (length < 0)
+        out_of_memory();
+    size = (size_t)length + 1;
+    if (size <= room)
+        return cut(pool, size);
+    text = cddl_pool_alloc(pool, size, 1);
+    vsnprintf(text, size, format, list);
     return text;
 }
 
@@ -86,6 +106,20 @@ char *cddl_pool_print(struct cddl_pool *pool, const char *format, ...)
     text = cddl_pool_print_list(pool, format, list);
     va_end(list);
     return text;
+}
+
+void cddl_pool_reset(struct cddl_pool *pool)
+{
+    struct cddl_pool_block *kept = pool->blocks;
+
+    if (kept == NULL)
+        return;
+    pool->blocks = kept->next;
+    cddl_pool_free(pool);
+    memset(kept->data, 0, kept->used);
+    kept->used = 0;
+    kept->next = NULL;
+    pool->blocks = kept;
 }
 
 void cddl_pool_free(struct cddl_pool *pool)

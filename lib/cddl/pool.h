@@ -32,6 +32,9 @@ char *cddl_pool_print(struct cddl_pool *pool, const char *format, ...)
 char *cddl_pool_print_list(struct cddl_pool *pool, const char *format, va_list list)
     __attribute__((format(printf, 2, 0)));
 
+/* Takes back all that was handed out, and keeps one block for the next run. */
+void cddl_pool_reset(struct cddl_pool *pool);
+
 void cddl_pool_free(struct cddl_pool *pool);
 
 #endif

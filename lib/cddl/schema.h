@@ -42,7 +42,8 @@ struct cddl_member {
     struct cddl_type *type; /* NULL: a variant that is only its name */
     struct cddl_span span;
     bool optional;
-    bool boxed; /* the C member is a pointer, because the type leads back to its container */
+    bool nameless; /* an element that only C has a name for: item0 and so on */
+    bool boxed;    /* the C member is a pointer, because the type leads back to its container */
 };
 
 /*
@@ -61,18 +62,25 @@ struct cddl_type {
     bool limited;                /* a range or a size stands with it */
     struct cddl_member *members; /* as written; of a list: its element */
     unsigned count;
+    bool is_index;
     struct cddl_type *table; /* of an index: the list whose elements it names */
     bool is_table;           /* a list that indices name elements of */
     bool has_edges;          /* an index, or something that holds one */
+    unsigned heads;          /* the heads that its encodings begin with, as bits */
     uint64_t least;          /* bytes of the smallest encoding; CDDL_ENDLESS: there is none */
     struct cddl_type *list;  /* the inline list of these, once there is one */
-    struct cddl_type *next;  /* in the order of discovery */
-    struct cddl_type *then;  /* in the order of definition in C */
-    unsigned mark;           /* of the walk that is under way */
-    bool incomplete;         /* a sum that names what is not defined */
-    bool message;            /* the request or a reply: its struct is written apart */
-    bool circular;           /* a list whose elements lead back to it */
-    bool declared, defined;  /* in the header that is being written */
+    struct cddl_type *map;   /* likewise the inline map from any text to these */
+    struct cddl_type *next;  /* in the order of discovery, */
+    struct cddl_type *previous;
+    struct cddl_type *then; /* and of definition in C */
+    unsigned number;        /* among the types of the schema, from 1; 0: not one of them */
+    unsigned mark;          /* of the walk that is under way */
+    bool incomplete;        /* something of it was refused: no more is to be said about it */
+    bool is_pair;           /* a key and a value of a map */
+    bool message;           /* the request or a reply: its struct is written apart */
+    bool is_item;           /* of a stream: its table is not static */
+    bool circular;          /* a list or a map whose elements lead back to it */
+    bool declared, defined; /* in the header that is being written */
 };
 
 #define CDDL_ENDLESS UINT64_MAX
@@ -93,13 +101,16 @@ struct cddl_method {
 
 struct cddl_schema {
     struct cddl_source *source;
-    const char *name; /* of the service: files */
-    const char *word; /* in snake case: the prefix of all C names */
+    struct cddl_rule *rules; /* as written; those that are types have node->type */
+    const char *name;        /* of the service: files */
+    const char *word;        /* in snake case: the prefix of all C names */
     struct cddl_method *methods;
-    struct cddl_type *request;     /* the sum of the methods */
-    struct cddl_type *types;       /* all, as discovered; the request and the replies among them */
+    struct cddl_type *request; /* the sum of the methods */
+    struct cddl_type *types;   /* all, as discovered; the request and the replies among them */
+    struct cddl_type *last_type;
     struct cddl_type *definitions; /* those that C defines as structs, what is needed first */
     unsigned type_count;
+    struct cddl_type unknown; /* stands where a problem was noted */
 };
 
 /* A value that C passes by value. */
@@ -110,6 +121,13 @@ bool cddl_is_void(const struct cddl_member *member);
 
 /* Types that C defines as a struct of their own. */
 bool cddl_is_compound(const struct cddl_type *type);
+
+/* A list or a map: a pointer to its elements, and their count. */
+bool cddl_is_sequence(const struct cddl_type *type);
+
+/* The members of a struct or a tuple in the order in which they are sent. */
+const struct cddl_member **cddl_members_as_sent(struct cddl_pool *pool,
+                                                const struct cddl_type *type);
 
 /* ---- The steps of the compiler; each notes its problems in the source ---- */
 
@@ -131,6 +149,22 @@ struct cddl_resolver {
 struct cddl_type *cddl_resolve_type(struct cddl_resolver *resolver, struct cddl_node *node,
                                     const char *tag);
 
+/* The same for a member of another type; schema->unknown where a problem was noted. */
+struct cddl_type *cddl_resolve_member(struct cddl_resolver *resolver, struct cddl_node *node,
+                                      const char *tag);
+
+/* A number or a range. */
+struct cddl_type *cddl_resolve_range(struct cddl_resolver *resolver, struct cddl_node *node,
+                                     const char *tag);
+
+/* T .size N */
+struct cddl_type *cddl_resolve_size(struct cddl_resolver *resolver, struct cddl_node *node,
+                                    const char *tag);
+
+/* A map or an array. `rule` may be NULL. */
+struct cddl_type *cddl_resolve_compound(struct cddl_resolver *resolver, struct cddl_node *node,
+                                        const char *tag, struct cddl_rule *rule);
+
 /* A choice of types, or a sum if all alternatives are variants. `rule` may be NULL. */
 struct cddl_type *cddl_resolve_choice(struct cddl_resolver *resolver, struct cddl_node *node,
                                       const char *tag, struct cddl_rule *rule);
@@ -141,6 +175,13 @@ bool cddl_is_variants(struct cddl_resolver *resolver, const struct cddl_node *no
 /* The sum of the variants that a node holds; what stands inline in them is called after `tag`. */
 struct cddl_type *cddl_resolve_sum(struct cddl_resolver *resolver, struct cddl_node *node,
                                    const char *tag, struct cddl_rule *rule);
+
+/* The method that an alternative of the root rule is. NULL: a problem was noted. */
+struct cddl_method *cddl_resolve_method(struct cddl_resolver *resolver,
+                                        const struct cddl_node *node);
+
+/* Notes that a node of the root rule is no method, and what would be. */
+void cddl_refuse_method(struct cddl_source *source, const struct cddl_node *node);
 
 /* The C name of what a rule defines. */
 const char *cddl_rule_tag(struct cddl_resolver *resolver, const struct cddl_rule *rule);
@@ -162,8 +203,14 @@ struct cddl_node *cddl_follow(const struct cddl_resolver *resolver, struct cddl_
 /* {"Variant" => T}: the pair; else NULL. */
 struct cddl_entry *cddl_only_pair(const struct cddl_node *node);
 
+/* Leads each index to its table, and checks what the annotations say. */
+void cddl_bind_indices(struct cddl_resolver *resolver);
+
 /* What needs all types to be judged: alternatives that look alike, values that never end. */
 void cddl_check_types(struct cddl_schema *schema);
+
+/* Proves that every index stands inside a value that holds its table. The schema is sound. */
+void cddl_check_graphs(struct cddl_schema *schema);
 
 /* Boxes and the order of definitions. The schema is sound. */
 void cddl_lay_out(struct cddl_schema *schema);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The root rule: a choice of arrays, each the request and the reply of one method.
+ * The root rule: a choice of methods.
  */
 #include <string.h>
 
@@ -12,75 +12,6 @@ struct service {
     unsigned count;
     unsigned visits; /* bounds what names that lead to names can make of a short schema */
 };
-
-static void refuse_transcript(struct cddl_source *source, const struct cddl_node *node,
-                              unsigned count)
-{
-    if (count == 1)
-        cddl_problem(source, node->span,
-                     "a call without a reply is not supported in this version: write "
-                     "[request, reply]");
-    else if (count > 2)
-        cddl_problem(source, node->span,
-                     "streams are not supported in this version: write [request, reply]");
-    else
-        cddl_problem(source, node->span, "a method is an array: [request, reply]");
-}
-
-/* Request and reply of [request, reply]. */
-static bool split_method(struct cddl_source *source, const struct cddl_node *node,
-                         struct cddl_node **ret_request, struct cddl_node **ret_reply)
-{
-    unsigned count = 0;
-    bool repeated = false;
-
-    if (node->kind == CDDL_NODE_ARRAY)
-        for (const struct cddl_entry *entry = node->entries; entry != NULL; entry = entry->next) {
-            repeated |= entry->occurrence != CDDL_ONCE;
-            count++;
-        }
-    if (count != 2 || repeated) {
-        refuse_transcript(source, node, repeated ? 3 : count);
-        return false;
-    }
-    *ret_request = node->entries->type;
-    *ret_reply = node->entries->next->type;
-    return true;
-}
-
-static bool admits_error(const struct cddl_type *reply)
-{
-    for (unsigned i = 0; i < reply->count; i++) {
-        const struct cddl_type *type = reply->members[i].type;
-
-        if (strcmp(reply->members[i].name, "Error") == 0)
-            return type != NULL && type->shape == CDDL_TEXT && !type->limited;
-    }
-    return false;
-}
-
-static void resolve_reply(struct cddl_resolver *resolver, struct cddl_node *node,
-                          struct cddl_method *method)
-{
-    struct cddl_source *source = resolver->syntax->source;
-
-    method->text = cddl_words(source, node->span);
-    if (cddl_follow(resolver, node) == NULL)
-        return;
-    if (!cddl_is_variants(resolver, node)) {
-        cddl_problem(source, node->span,
-                     "a reply is a sum: each alternative is \"Variant\" or {\"Variant\" => T}");
-        return;
-    }
-    method->reply = cddl_resolve_sum(resolver, node, method->tag, NULL);
-    method->reply->name = "reply";
-    method->reply->message = true;
-    method->reply->tag = cddl_pool_print(source->pool, "%s_reply", method->tag);
-    if (!method->reply->incomplete && !admits_error(method->reply))
-        cddl_problem(source, node->span,
-                     "this reply must admit {\"Error\" => tstr}, with which the server itself "
-                     "answers what it cannot pass on");
-}
 
 static void check_duplicate(struct cddl_resolver *resolver, const struct cddl_method *method)
 {
@@ -95,34 +26,11 @@ static void check_duplicate(struct cddl_resolver *resolver, const struct cddl_me
 
 static void add_method(struct service *service, const struct cddl_node *node)
 {
-    struct cddl_resolver *resolver = service->resolver;
-    struct cddl_source *source = resolver->syntax->source;
-    struct cddl_node *request, *reply, *variant;
-    struct cddl_entry *pair;
-    struct cddl_method *method;
+    struct cddl_method *method = cddl_resolve_method(service->resolver, node);
 
-    if (!split_method(source, node, &request, &reply))
+    if (method == NULL)
         return;
-    variant = cddl_follow(resolver, request);
-    if (variant == NULL)
-        return;
-    pair = cddl_only_pair(variant);
-    if (pair == NULL && variant->kind != CDDL_NODE_TEXT) {
-        cddl_problem(source, request->span,
-                     "a request is one variant: \"Method\" or {\"Method\" => T}");
-        return;
-    }
-    method = cddl_pool_alloc(source->pool, 1, sizeof(*method));
-    method->variant = pair != NULL ? pair->key->text : variant->text;
-    method->span = pair != NULL ? pair->key->span : variant->span;
-    method->word = cddl_snake(source, method->span, method->variant);
-    method->field = cddl_escape(source, method->word);
-    method->tag = cddl_pool_print(source->pool, "%s_%s", resolver->schema->word, method->word);
-    check_duplicate(resolver, method);
-    if (pair != NULL)
-        method->request = cddl_resolve_type(
-            resolver, pair->type, cddl_pool_print(source->pool, "%s_request", method->tag));
-    resolve_reply(resolver, reply, method);
+    check_duplicate(service->resolver, method);
     *service->place = method;
     service->place = &method->next;
     service->count++;
@@ -137,7 +45,7 @@ static void add_named_methods(struct service *service, const struct cddl_node *n
     struct cddl_rule *rule = cddl_find_rule(syntax, name->text);
 
     if (rule == NULL && cddl_is_prelude(name->text))
-        refuse_transcript(syntax->source, name, 0);
+        cddl_refuse_method(syntax->source, name);
     if (rule == NULL)
         return;
     if (rule->collecting) {
@@ -199,9 +107,18 @@ static bool check_root(struct cddl_source *source, const struct cddl_rule *root,
     if (name != NULL && strcmp(root->name, name) != 0)
         cddl_problem(source, root->span,
                      "the first rule is the service and is named as the file: %s", name);
-    if (strcmp(root->name, "valve") == 0)
-        cddl_problem(source, root->span, "the name valve is taken: valve.h uses it in C");
     return true;
+}
+
+/* The word that all names in C begin with. */
+static const char *name_service(struct cddl_source *source, const struct cddl_rule *root)
+{
+    const char *word = cddl_snake(source, root->span, root->name);
+
+    if (strcmp(word, "valve") == 0 || strncmp(word, "valve_", 6) == 0)
+        cddl_problem(source, root->span,
+                     "names that begin with valve are those of valve.h in C: call it otherwise");
+    return word;
 }
 
 void cddl_resolve(struct cddl_syntax *syntax, const char *name, struct cddl_schema *ret_schema)
@@ -210,13 +127,14 @@ void cddl_resolve(struct cddl_syntax *syntax, const char *name, struct cddl_sche
     struct service service = {.resolver = &resolver, .place = &ret_schema->methods};
     struct cddl_rule *root = syntax->rules;
 
-    *ret_schema = (struct cddl_schema){.source = syntax->source};
+    *ret_schema = (struct cddl_schema){.source = syntax->source, .rules = syntax->rules};
     if (!check_root(syntax->source, root, name))
         return;
     ret_schema->name = root->name;
-    ret_schema->word = cddl_snake(syntax->source, root->span, root->name);
+    ret_schema->word = name_service(syntax->source, root);
     root->collecting = true;
     add_methods(&service, root->node);
     root->collecting = false;
     make_request(&resolver, service.count);
+    cddl_bind_indices(&resolver);
 }

@@ -54,10 +54,13 @@ bool cddl_source_sound(const struct cddl_source *source)
 
 size_t cddl_source_line(const struct cddl_source *source, size_t offset)
 {
-    size_t line = 1;
+    size_t end = offset < source->size ? offset : source->size, line = 1;
+    const char *next = source->text;
 
-    for (size_t i = 0; i < offset && i < source->size; i++)
-        line += source->text[i] == '\n';
+    while ((next = memchr(next, '\n', end - (size_t)(next - source->text))) != NULL) {
+        next++;
+        line++;
+    }
     return line;
 }
 

@@ -11,6 +11,7 @@
 enum {
     CDDL_MAX_RULES = 1000,
     CDDL_MAX_NESTING = 32, /* brackets inside brackets of one rule */
+    CDDL_RULE_LISTS = 128, /* of a syntax, by hash */
 };
 
 struct cddl_type;
@@ -50,8 +51,9 @@ enum cddl_occurrence {
 struct cddl_entry {
     enum cddl_occurrence occurrence;
     struct cddl_span span;
-    struct cddl_node *key; /* a text; a name for keys of a type; or NULL */
+    struct cddl_node *key; /* a text before a colon, a type before =>, or NULL */
     struct cddl_node *type;
+    bool arrow; /* key => type */
     struct cddl_entry *next;
 };
 
@@ -67,16 +69,24 @@ struct cddl_rule {
     bool collecting; /* likewise while the alternatives of a choice are collected */
     enum { CDDL_UNJUDGED, CDDL_JUDGING, CDDL_VARIANTS, CDDL_NO_VARIANTS } verdict;
     struct cddl_rule *next;
+    struct cddl_rule *alike; /* the next whose name has this hash */
 };
 
 struct cddl_syntax {
     struct cddl_source *source;
     struct cddl_rule *rules; /* as written */
     unsigned rule_count;
+    struct cddl_rule *by_hash[CDDL_RULE_LISTS];
 };
 
 /* Reads all rules. What cannot be read is noted, skipped up to the next rule, and left broken. */
 void cddl_parse(struct cddl_source *source, struct cddl_syntax *ret_syntax);
+
+/*
+ * Takes the annotations before `next`, where the next rule begins, for the rule whose last word
+ * ends at `end`. NULL: it is broken, and they are passed over.
+ */
+void cddl_annotate(struct cddl_lexer *lexer, struct cddl_rule *rule, size_t end, size_t next);
 
 /* The rule of that name, or NULL. */
 struct cddl_rule *cddl_find_rule(const struct cddl_syntax *syntax, const char *name);

@@ -2,106 +2,34 @@
 /*
  * From names of a schema to words that C names are made of.
  */
+#include <stdlib.h>
 #include <string.h>
 
 #include "cddl/schema.h"
 
-/* Keywords of C and C++, and macros that a header may have defined. */
+/* Keywords of C and C++, and macros that a header may have defined; sorted. */
 static const char *const reserved[] = {
-    "alignas",
-    "alignof",
-    "and",
-    "and_eq",
-    "asm",
-    "assert",
-    "auto",
-    "bitand",
-    "bitor",
-    "bool",
-    "break",
-    "case",
-    "catch",
-    "char",
-    "class",
-    "compl",
-    "complex",
-    "const",
-    "const_cast",
-    "constexpr",
-    "continue",
-    "decltype",
-    "default",
-    "delete",
-    "do",
-    "double",
-    "dynamic_cast",
-    "else",
-    "enum",
-    "errno",
-    "explicit",
-    "export",
-    "extern",
-    "false",
-    "float",
-    "for",
-    "friend",
-    "goto",
-    "i386",
-    "if",
-    "imaginary",
-    "inline",
-    "int",
-    "linux",
-    "long",
-    "mutable",
-    "namespace",
-    "new",
-    "noexcept",
-    "not",
-    "not_eq",
-    "nullptr",
-    "offsetof",
-    "operator",
-    "or",
-    "or_eq",
-    "private",
-    "protected",
-    "public",
-    "register",
-    "reinterpret_cast",
-    "restrict",
-    "return",
-    "short",
-    "signed",
-    "sizeof",
-    "static",
-    "static_assert",
-    "static_cast",
-    "stderr",
-    "stdin",
-    "stdout",
-    "struct",
-    "switch",
-    "template",
-    "this",
-    "thread_local",
-    "throw",
-    "true",
-    "try",
-    "typedef",
-    "typeid",
-    "typename",
-    "typeof",
-    "union",
-    "unix",
-    "unsigned",
-    "using",
-    "virtual",
-    "void",
-    "volatile",
-    "wchar_t",
-    "while",
-    "xor",
+    "alignas",      "alignof",      "and",           "and_eq",      "asm",
+    "assert",       "auto",         "bitand",        "bitor",       "bool",
+    "break",        "case",         "catch",         "char",        "char16_t",
+    "char32_t",     "char8_t",      "class",         "co_await",    "co_return",
+    "co_yield",     "compl",        "complex",       "concept",     "const",
+    "const_cast",   "consteval",    "constexpr",     "constinit",   "continue",
+    "decltype",     "default",      "delete",        "do",          "double",
+    "dynamic_cast", "else",         "enum",          "errno",       "explicit",
+    "export",       "extern",       "false",         "float",       "for",
+    "friend",       "goto",         "i386",          "if",          "imaginary",
+    "inline",       "int",          "linux",         "long",        "mutable",
+    "namespace",    "new",          "noexcept",      "not",         "not_eq",
+    "nullptr",      "offsetof",     "operator",      "or",          "or_eq",
+    "private",      "protected",    "public",        "register",    "reinterpret_cast",
+    "requires",     "restrict",     "return",        "short",       "signed",
+    "sizeof",       "static",       "static_assert", "static_cast", "stderr",
+    "stdin",        "stdout",       "struct",        "switch",      "template",
+    "this",         "thread_local", "throw",         "true",        "try",
+    "typedef",      "typeid",       "typename",      "typeof",      "typeof_unqual",
+    "union",        "unix",         "unsigned",      "using",       "virtual",
+    "void",         "volatile",     "wchar_t",       "while",       "xor",
     "xor_eq",
 };
 
@@ -165,12 +93,17 @@ const char *cddl_upper(struct cddl_source *source, const char *word)
     return upper;
 }
 
+static int by_word(const void *word, const void *entry)
+{
+    return strcmp(word, *(const char *const *)entry);
+}
+
 const char *cddl_escape(struct cddl_source *source, const char *word)
 {
-    for (size_t i = 0; i < sizeof(reserved) / sizeof(reserved[0]); i++)
-        if (strcmp(reserved[i], word) == 0)
-            return cddl_pool_print(source->pool, "%s_", word);
-    return word;
+    if (bsearch(word, reserved, sizeof(reserved) / sizeof(reserved[0]), sizeof(reserved[0]),
+                by_word) == NULL)
+        return word;
+    return cddl_pool_print(source->pool, "%s_", word);
 }
 
 void cddl_name_member(struct cddl_source *source, struct cddl_member *member)

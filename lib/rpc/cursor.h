@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Walking through well-formed bytes, head by head: what the decoder and the envelope share.
+ * Walking through bytes of CBOR, head by head: what decoder, encoder and envelope share.
  *
  * Nothing here reads beyond the cursor's end, even when the bytes are not what was promised.
  */
@@ -37,6 +37,13 @@ static inline int valve_cursor_peek(const struct valve_cursor *cursor, struct va
 
 /* The body of a definite string, `size` bytes, and moves behind it. -EBADMSG: not all is there. */
 int valve_cursor_body(struct valve_cursor *cursor, uint64_t size, const uint8_t **ret_data);
+
+/*
+ * Judges bytes that no scanner has seen: moves behind the item at the cursor, whatever it is.
+ * -EBADMSG: none that is well-formed ends before the cursor's end; -ELOOP: it has more than so many
+ * levels of arrays and maps. Where the cursor is then, it was shown.
+ */
+int valve_cursor_check(struct valve_cursor *cursor, unsigned levels);
 
 /* What comes behind the head of an array or map. */
 static inline struct valve_remainder valve_remainder(const struct valve_head *head)

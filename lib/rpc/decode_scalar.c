@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Decoding what holds no other values: numbers, booleans, nil, text and bytes.
+ * Decoding what holds no other values: numbers, booleans, nil, text, bytes, anything.
  */
 #include <inttypes.h>
 
 #include "rpc/decoding.h"
+#include "rpc/float.h"
 
 int valve_decode_uint(struct valve_decoding *decoding, const struct valve_type *type, void *value)
 {
@@ -70,6 +71,30 @@ int valve_decode_nil(struct valve_decoding *decoding, const struct valve_type *t
     if (head.major != VALVE_MAJOR_SIMPLE || head.size != 1 || head.argument != VALVE_SIMPLE_NIL)
         return valve_refuse_head(decoding, type->name, &head);
     return 0;
+}
+
+int valve_decode_float(struct valve_decoding *decoding, const struct valve_type *type, void *value)
+{
+    struct valve_head head;
+    int r = valve_take_head(decoding, &head);
+
+    if (r < 0)
+        return r;
+    if (!head.is_float)
+        return valve_refuse_head(decoding, type->name, &head);
+    *(double *)value = valve_float_read(&head);
+    return 0;
+}
+
+int valve_decode_any(struct valve_decoding *decoding, void *value)
+{
+    struct valve_any *any = value;
+    struct valve_cursor *cursor = &decoding->cursor;
+
+    any->data = cursor->next;
+    valve_cursor_skip(cursor);
+    any->size = (size_t)(cursor->next - any->data);
+    return any->size > 0 ? 0 : valve_refuse(decoding, "not well-formed");
 }
 
 /* The head of a string of this type, its length judged. */

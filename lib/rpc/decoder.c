@@ -12,12 +12,7 @@
 #include <string.h>
 
 #include "rpc/decoding.h"
-
-/* How a list lies in memory, whatever its elements. */
-struct list {
-    const void *items;
-    size_t count;
-};
+#include "rpc/value.h"
 
 /* Decodes a member in the value that holds it. */
 static int decode_held(struct valve_decoding *decoding, const struct valve_member *member,
@@ -81,20 +76,21 @@ static int decode_tuple(struct valve_decoding *decoding, const struct valve_type
     return 0;
 }
 
-/* How many items a list will have; no more than can lie before the end of the input. */
-static int count_items(struct valve_decoding *decoding, const struct valve_type *item,
-                       const struct valve_head *head, size_t *ret_count)
+int valve_count_items(struct valve_decoding *decoding, const struct valve_head *head,
+                      const struct valve_type *item, size_t least, size_t *ret_count)
 {
     struct valve_remainder remainder = valve_remainder(head);
     struct valve_cursor ahead = decoding->cursor;
-    size_t least = item->least > 0 ? item->least : 1;
     uint64_t count = head->argument;
 
     if (head->indefinite) {
-        for (count = 0; ahead.next < ahead.end && valve_cursor_more(&ahead, &remainder); count++)
+        for (count = 0; ahead.next < ahead.end && valve_cursor_more(&ahead, &remainder); count++) {
             valve_cursor_skip(&ahead);
+            if (head->major == VALVE_MAJOR_MAP)
+                valve_cursor_skip(&ahead);
+        }
     }
-    if (count > (size_t)(decoding->cursor.end - decoding->cursor.next) / least)
+    if (count > (size_t)(decoding->cursor.end - decoding->cursor.next) / (least > 0 ? least : 1))
         return valve_refuse(decoding, "%" PRIu64 " items of %s do not fit in the message", count,
                             item->name);
     *ret_count = (size_t)count;
@@ -119,7 +115,7 @@ static int decode_list(struct valve_decoding *decoding, const struct valve_type 
 {
     const struct valve_type *item = type->members[0].type;
     struct valve_remainder end = {.indefinite = true};
-    struct list list = {0};
+    struct valve_list list = {0};
     struct valve_head head;
     void *memory = NULL;
     int r = valve_take_head(decoding, &head);
@@ -128,7 +124,7 @@ static int decode_list(struct valve_decoding *decoding, const struct valve_type 
         return r;
     if (head.major != VALVE_MAJOR_ARRAY)
         return valve_refuse_head(decoding, type->name, &head);
-    r = count_items(decoding, item, &head, &list.count);
+    r = valve_count_items(decoding, &head, item, item->least, &list.count);
     if (r == 0 && list.count > 0)
         r = valve_take_memory(decoding, item, list.count, &memory);
     if (r == 0)
@@ -247,6 +243,7 @@ static bool begins_with(const struct valve_type *type, const struct valve_head *
     case VALVE_SHAPE_NIL:
         return is_simple && head->argument == VALVE_SIMPLE_NIL;
     case VALVE_SHAPE_STRUCT:
+    case VALVE_SHAPE_MAP:
         return head->major == VALVE_MAJOR_MAP;
     case VALVE_SHAPE_TUPLE:
     case VALVE_SHAPE_LIST:
@@ -260,9 +257,9 @@ static bool begins_with(const struct valve_type *type, const struct valve_head *
         }
         return false;
     case VALVE_SHAPE_FLOAT:
+        return head->is_float;
     case VALVE_SHAPE_ANY:
-    case VALVE_SHAPE_MAP:
-        break;
+        return true;
     }
     return false;
 }
@@ -312,9 +309,11 @@ int valve_decode_value(struct valve_decoding *decoding, const struct valve_type 
     case VALVE_SHAPE_CHOICE:
         return decode_choice(decoding, type, value);
     case VALVE_SHAPE_FLOAT:
+        return valve_decode_float(decoding, type, value);
     case VALVE_SHAPE_ANY:
+        return valve_decode_any(decoding, value);
     case VALVE_SHAPE_MAP:
-        break;
+        return valve_decode_map(decoding, type, value);
     }
     return valve_refuse(decoding, "a type of unknown shape");
 }

@@ -62,6 +62,13 @@ int valve_take_key(struct valve_decoding *decoding, struct valve_text *ret_key);
 int valve_take_memory(struct valve_decoding *decoding, const struct valve_type *type, size_t count,
                       void **ret_memory);
 
+/*
+ * How many items, or pairs, stand behind the head of an array or map; refused where so many, each
+ * of `least` bytes, cannot lie before the end of the input.
+ */
+int valve_count_items(struct valve_decoding *decoding, const struct valve_head *head,
+                      const struct valve_type *item, size_t least, size_t *ret_count);
+
 /* The member of this name, sought from `first` on and then from the start; or type->count. */
 uint32_t valve_find_member(const struct valve_type *type, const struct valve_text *name,
                            uint32_t first);
@@ -80,10 +87,13 @@ int valve_decode_member(struct valve_decoding *decoding, const struct valve_memb
 int valve_decode_uint(struct valve_decoding *decoding, const struct valve_type *type, void *value);
 int valve_decode_int(struct valve_decoding *decoding, const struct valve_type *type, void *value);
 int valve_decode_bool(struct valve_decoding *decoding, const struct valve_type *type, void *value);
+int valve_decode_float(struct valve_decoding *decoding, const struct valve_type *type, void *value);
+int valve_decode_any(struct valve_decoding *decoding, void *value);
 int valve_decode_nil(struct valve_decoding *decoding, const struct valve_type *type);
 int valve_decode_text(struct valve_decoding *decoding, const struct valve_type *type, void *value);
 int valve_decode_bytes(struct valve_decoding *decoding, const struct valve_type *type, void *value);
 int valve_decode_struct(struct valve_decoding *decoding, const struct valve_type *type,
                         void *value);
+int valve_decode_map(struct valve_decoding *decoding, const struct valve_type *type, void *value);
 
 #endif

@@ -11,14 +11,12 @@
 #include <errno.h>
 #include <string.h>
 
+#include "rpc/cursor.h"
+#include "rpc/float.h"
 #include "rpc/head.h"
+#include "rpc/map_order.h"
 #include "rpc/utf8.h"
-
-/* How a list lies in memory, whatever its items. */
-struct list {
-    const uint8_t *items;
-    size_t count;
-};
+#include "rpc/value.h"
 
 struct measure {
     size_t size;
@@ -27,40 +25,6 @@ struct measure {
 
 static int measure_value(struct measure *measure, const struct valve_type *type, const void *value);
 static uint8_t *write_value(const struct valve_type *type, const void *value, uint8_t *data);
-
-/* ---- Reading C values ---------------------------------------------------------------------- */
-
-static unsigned get_kind(const void *value)
-{
-    unsigned kind;
-
-    memcpy(&kind, value, sizeof kind);
-    return kind;
-}
-
-static struct list get_list(const void *value)
-{
-    struct list list;
-
-    memcpy(&list, value, sizeof list);
-    return list;
-}
-
-/* The value of a member, through its pointer where it is boxed: that may be NULL. */
-static const void *get_member(const struct valve_member *member, const void *value)
-{
-    const void *place = (const uint8_t *)value + member->offset;
-
-    if ((member->flags & VALVE_MEMBER_BOXED) != 0)
-        memcpy(&place, place, sizeof place);
-    return place;
-}
-
-static bool is_present(const struct valve_member *member, const void *value)
-{
-    return (member->flags & VALVE_MEMBER_OPTIONAL) == 0 ||
-           *(const bool *)((const uint8_t *)value + member->presence);
-}
 
 /* ---- Measuring ----------------------------------------------------------------------------- */
 
@@ -109,7 +73,7 @@ static int measure_string(struct measure *measure, const struct valve_type *type
 static int measure_member(struct measure *measure, const struct valve_member *member,
                           const void *value)
 {
-    const void *place = get_member(member, value);
+    const void *place = valve_get_member(member, value);
 
     return place == NULL ? -EINVAL : measure_value(measure, member->type, place);
 }
@@ -122,7 +86,7 @@ static int measure_struct(struct measure *measure, const struct valve_type *type
         const struct valve_member *member = &type->members[i];
         int r;
 
-        if (!is_present(member, value))
+        if (!valve_is_present(member, value))
             continue;
         pairs++;
         measure_text(measure, member->name_size);
@@ -147,7 +111,7 @@ static int measure_tuple(struct measure *measure, const struct valve_type *type,
 static int measure_list(struct measure *measure, const struct valve_type *type, const void *value)
 {
     const struct valve_type *item = type->members[0].type;
-    struct list list = get_list(value);
+    struct valve_list list = valve_get_list(value);
     int r = 0;
 
     if (list.items == NULL && list.count > 0)
@@ -156,6 +120,52 @@ static int measure_list(struct measure *measure, const struct valve_type *type, 
     for (size_t i = 0; i < list.count && r == 0; i++)
         r = measure_value(measure, item, list.items + i * item->size);
     return r;
+}
+
+static int measure_entry(struct measure *measure, const struct valve_type *type, const void *entry)
+{
+    int r = measure_member(measure, &type->members[0], entry);
+
+    return r < 0 ? r : measure_member(measure, &type->members[1], entry);
+}
+
+static int check_order(const struct valve_type *type, const void *value)
+{
+    struct valve_map_order order;
+    const struct valve_text *key;
+    bool repeats;
+
+    valve_map_order_begin(&order, type, value);
+    repeats = valve_map_order_repeats(&order, &key);
+    valve_map_order_end(&order);
+    return repeats ? -EINVAL : 0;
+}
+
+static int measure_map(struct measure *measure, const struct valve_type *type, const void *value)
+{
+    const struct valve_type *entry = valve_map_entry(type);
+    struct valve_list list = valve_get_list(value);
+    int r = 0;
+
+    if (list.items == NULL && list.count > 0)
+        return -EINVAL;
+    measure->size += valve_head_length(list.count);
+    for (size_t i = 0; i < list.count && r == 0; i++)
+        r = measure_entry(measure, entry, list.items + i * entry->size);
+    return r < 0 || valve_map_ascends(type, value) ? r : check_order(type, value);
+}
+
+static int measure_any(struct measure *measure, const struct valve_any *any)
+{
+    struct valve_cursor cursor = {any->data, any->data + any->size};
+    int r = any->data == NULL ? -EINVAL : valve_cursor_check(&cursor, measure->levels);
+
+    if (r < 0)
+        return r == -ELOOP ? r : -EINVAL;
+    if (cursor.next != cursor.end)
+        return -EINVAL;
+    measure->size += any->size;
+    return 0;
 }
 
 static int measure_arm(struct measure *measure, const struct valve_type *sum, unsigned arm,
@@ -183,16 +193,16 @@ static int measure_arm(struct measure *measure, const struct valve_type *sum, un
 
 static int measure_sum(struct measure *measure, const struct valve_type *type, const void *value)
 {
-    unsigned kind = get_kind(value);
+    unsigned kind = valve_get_kind(value);
 
     if (kind >= type->count)
         return -EINVAL;
-    return measure_arm(measure, type, kind, get_member(&type->members[kind], value));
+    return measure_arm(measure, type, kind, valve_get_member(&type->members[kind], value));
 }
 
 static int measure_choice(struct measure *measure, const struct valve_type *type, const void *value)
 {
-    unsigned kind = get_kind(value);
+    unsigned kind = valve_get_kind(value);
 
     return kind >= type->count ? -EINVAL : measure_member(measure, &type->members[kind], value);
 }
@@ -217,6 +227,7 @@ static int measure_value(struct measure *measure, const struct valve_type *type,
 {
     const struct valve_text *text = value;
     const struct valve_bytes *bytes = value;
+    uint8_t number[VALVE_FLOAT_MAX];
 
     switch (type->shape) {
     case VALVE_SHAPE_UINT:
@@ -241,10 +252,13 @@ static int measure_value(struct measure *measure, const struct valve_type *type,
         return measure_sum(measure, type, value);
     case VALVE_SHAPE_CHOICE:
         return measure_choice(measure, type, value);
-    case VALVE_SHAPE_FLOAT:
-    case VALVE_SHAPE_ANY:
     case VALVE_SHAPE_MAP:
-        break;
+        return measure_inside(measure, measure_map, type, value);
+    case VALVE_SHAPE_FLOAT:
+        measure->size += valve_float_write(*(const double *)value, number);
+        return 0;
+    case VALVE_SHAPE_ANY:
+        return measure_any(measure, value);
     }
     return -EINVAL;
 }
@@ -297,15 +311,15 @@ static uint8_t *write_struct(const struct valve_type *type, const void *value, u
     uint64_t pairs = 0;
 
     for (uint32_t i = 0; i < type->count; i++)
-        pairs += is_present(&type->members[i], value);
+        pairs += valve_is_present(&type->members[i], value);
     data = write_head(VALVE_MAJOR_MAP, pairs, data);
     for (uint32_t i = 0; i < type->count; i++) {
         const struct valve_member *member = &type->members[i];
 
-        if (!is_present(member, value))
+        if (!valve_is_present(member, value))
             continue;
         data = write_string(VALVE_MAJOR_TEXT, member->name, member->name_size, data);
-        data = write_value(member->type, get_member(member, value), data);
+        data = write_value(member->type, valve_get_member(member, value), data);
     }
     return data;
 }
@@ -314,18 +328,48 @@ static uint8_t *write_tuple(const struct valve_type *type, const void *value, ui
 {
     data = write_head(VALVE_MAJOR_ARRAY, type->count, data);
     for (uint32_t i = 0; i < type->count; i++)
-        data = write_value(type->members[i].type, get_member(&type->members[i], value), data);
+        data = write_value(type->members[i].type, valve_get_member(&type->members[i], value), data);
     return data;
 }
 
 static uint8_t *write_list(const struct valve_type *type, const void *value, uint8_t *data)
 {
     const struct valve_type *item = type->members[0].type;
-    struct list list = get_list(value);
+    struct valve_list list = valve_get_list(value);
 
     data = write_head(VALVE_MAJOR_ARRAY, list.count, data);
     for (size_t i = 0; i < list.count; i++)
         data = write_value(item, list.items + i * item->size, data);
+    return data;
+}
+
+static uint8_t *write_entry(const struct valve_type *type, const void *entry, uint8_t *data)
+{
+    data = write_value(type->members[0].type, valve_get_member(&type->members[0], entry), data);
+    return write_value(type->members[1].type, valve_get_member(&type->members[1], entry), data);
+}
+
+static uint8_t *write_ordered(const struct valve_type *type, const void *value, uint8_t *data)
+{
+    struct valve_map_order order;
+
+    valve_map_order_begin(&order, type, value);
+    while (order.done < order.list.count)
+        data = write_entry(order.entry, valve_map_order_next(&order), data);
+    valve_map_order_end(&order);
+    return data;
+}
+
+static uint8_t *write_map(const struct valve_type *type, const void *value, uint8_t *data)
+{
+    const struct valve_type *entry = valve_map_entry(type);
+    struct valve_list list = valve_get_list(value);
+
+    data = write_head(VALVE_MAJOR_MAP, list.count, data);
+    if (!valve_map_ascends(type, value))
+        return write_ordered(type, value, data);
+    for (size_t i = 0; i < list.count; i++)
+        data = write_entry(entry, list.items + i * entry->size, data);
     return data;
 }
 
@@ -356,15 +400,18 @@ static uint8_t *write_value(const struct valve_type *type, const void *value, ui
     case VALVE_SHAPE_LIST:
         return write_list(type, value, data);
     case VALVE_SHAPE_SUM:
-        member = &type->members[get_kind(value)];
-        return valve_encode_arm(type, get_kind(value), get_member(member, value), data);
+        member = &type->members[valve_get_kind(value)];
+        return valve_encode_arm(type, valve_get_kind(value), valve_get_member(member, value), data);
     case VALVE_SHAPE_CHOICE:
-        member = &type->members[get_kind(value)];
-        return write_value(member->type, get_member(member, value), data);
-    case VALVE_SHAPE_FLOAT:
-    case VALVE_SHAPE_ANY:
+        member = &type->members[valve_get_kind(value)];
+        return write_value(member->type, valve_get_member(member, value), data);
     case VALVE_SHAPE_MAP:
-        break;
+        return write_map(type, value, data);
+    case VALVE_SHAPE_FLOAT:
+        return data + valve_float_write(*(const double *)value, data);
+    case VALVE_SHAPE_ANY:
+        memcpy(data, bytes->data, bytes->size);
+        return data + bytes->size;
     }
     return data;
 }

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+/* Two handlers in each other's place, of methods that take and give the same in C. */
+#include "handlers.h"
+
+const struct kinds_handlers *kinds(void);
+
+const struct kinds_handlers *kinds(void)
+{
+    static const struct kinds_handlers handlers =
+#ifdef FAULT
+        KINDS_HANDLERS(on_square, on_double, on_names, on_draw, on_count, on_watch, on_follow,
+                       on_lines, on_log, on_trace, on_reset);
+#else
+        KINDS_HANDLERS(on_double, on_square, on_names, on_draw, on_count, on_watch, on_follow,
+                       on_lines, on_log, on_trace, on_reset);
+#endif
+    return &handlers;
+}

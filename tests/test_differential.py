@@ -1,0 +1,238 @@
+# SPDX-License-Identifier: MIT
+"""
+valve-cbor against cbor2, an independent implementation: what we emit is exactly the deterministic
+form of RFC 8949, 4.2.1, of the value that it reads; what we accept, it reads as the same value.
+
+Values are random, but the same in each run. VALVE_TEST_SEED=N has others.
+"""
+import os
+import random
+import re
+import subprocess
+import unittest
+
+import cbor2
+
+import support
+from cbor_forms import deterministic, encode_freely, read_item, read_notation, read_sequence
+from support import rows
+
+TOOL = support.BUILD / "valve-cbor"
+SCHEMAS = {path.stem: path for path in [
+    support.SOURCE / "schema" / "files.cddl",
+    support.SOURCE / "schema" / "calc.cddl",
+    support.SOURCE / "schema" / "graph.cddl",
+    support.SOURCE / "tests" / "zoo.cddl",
+]}
+ROWS = [(name, name) for name in SCHEMAS]
+
+SEED = int(os.environ.get("VALVE_TEST_SEED", "1"))
+VALUES = 20 if support.SMALL else 100     # of each type
+MUTANTS = 100 if support.SMALL else 1000  # of each type
+REFUSED = 3 if support.SMALL else 30      # of each type: mutants that each take a process
+
+
+def run(command, schema, type_name, *options, data=b""):
+    return subprocess.run([*support.WRAPPER, TOOL, command, *options, "-t", type_name,
+                           SCHEMAS[schema]], input=data, capture_output=True,
+                          timeout=support.DEADLINE, check=False)
+
+
+def types_of(schema):
+    listed = subprocess.run([*support.WRAPPER, TOOL, "types", SCHEMAS[schema]],
+                            capture_output=True, text=True, timeout=support.DEADLINE, check=True)
+    return listed.stdout.split()
+
+
+def keys_of(schema):
+    """Every word in the schema that may be a key."""
+    return set(re.findall(r"[\w.-]+", SCHEMAS[schema].read_text()))
+
+
+def is_same(ours, theirs, known_keys):
+    """The same value, but for keys of theirs that no schema knows: those of open maps we drop."""
+    if isinstance(ours, dict) and isinstance(theirs, dict):
+        return (all(key in theirs and is_same(ours[key], theirs[key], known_keys) for key in ours)
+                and not known_keys.intersection(set(theirs) - set(ours)))
+    if isinstance(ours, list) and isinstance(theirs, list):
+        return len(ours) == len(theirs) and all(
+            is_same(mine, other, known_keys) for mine, other in zip(ours, theirs))
+    if isinstance(ours, float) and isinstance(theirs, float):
+        return deterministic(ours) == deterministic(theirs)  # NaN is the same as NaN, -0.0 not as 0
+    return type(ours) is type(theirs) and ours == theirs
+
+
+def has_sound_edges(value):
+    """Whether no index in the graphs of schema/graph.cddl names nothing."""
+    if isinstance(value, list):
+        return all(map(has_sound_edges, value))
+    if not isinstance(value, dict):
+        return True
+    if "nodes" in value:
+        labels, nodes = len(value["labels"]), len(value["nodes"])
+        edges = [edge for node in value["nodes"] for edge in node["edges"]] + value["roots"]
+        return (all(edge < nodes for edge in edges) and
+                all(node["label"] < labels for node in value["nodes"]))
+    return all(map(has_sound_edges, value.values()))
+
+
+class Mutation:
+    """Small damage to bytes."""
+
+    CHOSEN = (b"\x00", b"\x17", b"\x18", b"\x1b", b"\x20", b"\x40", b"\x5f", b"\x60", b"\x7f",
+              b"\x80", b"\x81", b"\x9f", b"\xa0", b"\xa1", b"\xbf", b"\xc0", b"\xf5", b"\xf6",
+              b"\xf7", b"\xf9\x7e\x01", b"\xff", b"\x61\xff", b"\xa1\x61\x3f\x01")
+
+    def __init__(self, rng, items):
+        self._rng = rng
+        self._items = items
+
+    def one(self):
+        data = self._rng.choice(self._items)
+        for _ in range(self._rng.choice((1, 1, 1, 2, 3))):
+            data = self._rng.choice((self._flip, self._replace, self._insert, self._delete,
+                                     self._repeat, self._splice))(data)
+        return data
+
+    def _place(self, data):
+        start = self._rng.randrange(len(data) + 1)
+        return start, min(len(data), start + self._rng.choice((1, 1, 2, 3, 8)))
+
+    def _flip(self, data):
+        at = self._rng.randrange(len(data) + 1)
+        return data[:at] + bytes(byte ^ 1 << self._rng.randrange(8)
+                                 for byte in data[at:at + 1]) + data[at + 1:]
+
+    def _replace(self, data):
+        start, end = self._place(data)
+        return data[:start] + self._rng.choice(self.CHOSEN) + data[end:]
+
+    def _insert(self, data):
+        at = self._rng.randrange(len(data) + 1)
+        return data[:at] + self._rng.choice(self.CHOSEN) + data[at:]
+
+    def _delete(self, data):
+        start, end = self._place(data)
+        return data[:start] + data[end:]
+
+    def _repeat(self, data):
+        start, end = self._place(data)
+        return data[:end] + data[start:end] + data[end:]
+
+    def _splice(self, data):
+        other = self._rng.choice(self._items)
+        start, end = self._place(other)
+        at, _ = self._place(data)
+        return data[:at] + other[start:end] + data[at:]
+
+
+@support.expand
+class Differential(unittest.TestCase):
+    def setUp(self):
+        self.rng = random.Random(f"{SEED} {self.id()}")
+
+    def generate(self, schema, type_name, count=VALUES):
+        made = run("generate", schema, type_name, "-n", str(count), "-s", str(SEED))
+        self.assertEqual((made.returncode, made.stderr), (0, b""))
+        items = list(read_sequence(made.stdout))
+        self.assertEqual(len(items), count)
+        return items
+
+    def convert(self, schema, type_name, items):
+        """What becomes of well-formed items: bytes of each, or None where it is refused."""
+        results = []
+        while len(results) < len(items):
+            rest = items[len(results):]
+            done = run("convert", schema, type_name, "-k", data=b"".join(rest))
+            refused = self.refused(done, rest)
+            ours = [data for _, data in read_sequence(done.stdout)]
+            # After what we, not cbor2, call malformed there is no going on: it is the last refused.
+            judged = len(ours) + len(refused)
+            self.assertTrue(judged == len(rest) or (refused and max(refused) == judged - 1))
+            results += [None if index in refused else ours.pop(0) for index in range(judged)]
+        return results
+
+    def refused(self, done, items):
+        """The indices of the items that the messages are about."""
+        places = [int(line.split(b":")[1]) for line in done.stderr.splitlines()]
+        self.assertEqual(done.returncode, 1 if places else 0, done.stderr)
+        refused, start = set(), 0
+        for index, item in enumerate(items):
+            while places and places[0] < start + len(item):
+                self.assertGreaterEqual(places.pop(0), start)
+                self.assertNotIn(index, refused)
+                refused.add(index)
+            start += len(item)
+        self.assertEqual(places, [])
+        return refused
+
+    @rows(ROWS)
+    def test_what_we_emit_is_deterministic(self, schema):
+        for type_name in types_of(schema):
+            for value, data in self.generate(schema, type_name):
+                self.assertEqual(deterministic(value).hex(), data.hex(), type_name)
+
+    @rows(ROWS)
+    def test_what_we_emit_we_accept_and_print(self, schema):
+        for type_name in types_of(schema):
+            items = self.generate(schema, type_name)
+            data = b"".join(item for _, item in items)
+            self.assertEqual(run("convert", schema, type_name, data=data).stdout, data)
+            shown = run("print", schema, type_name, data=data)
+            self.assertEqual((shown.returncode, shown.stderr), (0, b""))
+            lines = shown.stdout.decode().splitlines()
+            self.assertEqual(len(lines), len(items))
+            for line, (value, _) in zip(lines, items):
+                self.assertTrue(is_same(read_notation(line), value, keys_of(schema)), line)
+
+    @rows(ROWS)
+    def test_values_differ(self, schema):
+        """The generator does not make the same value again and again."""
+        made = {data for _, data in self.generate(schema, "request", 100)}
+        self.assertGreater(len(made), 20)
+
+    @rows(ROWS)
+    def test_every_encoding_of_a_legal_value_is_accepted(self, schema):
+        for type_name in types_of(schema):
+            items = self.generate(schema, type_name)
+            free = [encode_freely(value, self.rng) for value, _ in items]
+            for ours, given, (value, _) in zip(self.convert(schema, type_name, free), free, items):
+                self.assertIsNotNone(ours, f"{type_name}: {given.hex()}")
+                self.assertTrue(is_same(read_item(ours), value, keys_of(schema)), given.hex())
+
+    @rows(ROWS)
+    def test_what_we_accept_cbor2_reads_as_the_same(self, schema):
+        accepted = 0
+        for type_name in types_of(schema):
+            mutation = Mutation(self.rng, [data for _, data in self.generate(schema, type_name)])
+            values, malformed = [], []
+            for _ in range(MUTANTS):
+                data = mutation.one()
+                try:
+                    values += read_sequence(data)
+                except (cbor2.CBORDecodeError, ValueError, TypeError):
+                    malformed.append(data)
+            accepted += self.compare(schema, type_name, values)
+            for data in malformed[:REFUSED]:
+                self.assertEqual(run("convert", schema, type_name, data=data).returncode, 1,
+                                 f"{type_name}: {data.hex()}")
+        self.assertGreater(accepted, MUTANTS // 20)
+
+    def compare(self, schema, type_name, values):
+        """Values that cbor2 read, and their bytes. Returns how many were accepted."""
+        accepted = 0
+        results = self.convert(schema, type_name, [data for _, data in values])
+        for ours, (theirs, data) in zip(results, values):
+            if ours is None:
+                continue
+            accepted += 1
+            value = read_item(ours)
+            self.assertEqual(deterministic(value).hex(), ours.hex(), type_name)
+            self.assertTrue(is_same(value, theirs, keys_of(schema)),
+                            f"{type_name}: {data.hex()} became {ours.hex()}")
+            self.assertTrue(schema != "graph" or type_name == "node" or has_sound_edges(theirs))
+        return accepted
+
+
+if __name__ == "__main__":
+    unittest.main()

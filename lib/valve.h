@@ -87,7 +87,7 @@ void valve_arena_init(struct valve_arena *arena, void *buffer, size_t size, size
 /* Memory of `size` bytes, aligned to `alignment` (a power of two), or NULL: limit or no memory. */
 void *valve_arena_alloc(struct valve_arena *arena, size_t size, size_t alignment);
 
-/* Forgets all that was handed out; keeps the first heap block warm. */
+/* Forgets all that was handed out; keeps the largest heap block warm. */
 void valve_arena_reset(struct valve_arena *arena);
 
 /* Gives everything back. An arena that was only zeroed is accepted. */
@@ -496,7 +496,8 @@ struct valve_pending {
     const struct valve_type *reply;
     const struct valve_type *item; /* of a stream before the reply, or NULL */
     void *context;                 /* the caller's; never touched */
-    void *waiter;                  /* the fiber that waits for this one */
+    void *owner;                   /* the fiber that started it, or NULL: a thread did */
+    void *waiter;                  /* the fiber that is suspended until this one comes, or NULL */
     uint32_t id;
     bool dropped; /* the client's own, in the place of one that was given up */
 };

@@ -287,6 +287,9 @@ static const char *const sound[] = {
     /* a table without an index is a list */
     GRAPH("g = [* g1]\ng1 = {nodes: nodes, ? first: id}\nnodes = [* tstr]\n"
           "id = uint ;@index nodes"),
+    /* a table in several arms, of which a value has one */
+    GRAPH("g = {\"A\" => names} / {\"B\" => names} / {\"C\" => g3}\ng3 = [names, id]\n"
+          "names = [* tstr]\nid = uint ;@index names"),
     /* through maps, sums and choices */
     GRAPH("g = {nodes: nodes, m: {* tstr => {\"X\" => id} / {\"Y\" => [* id / nil]}}}\n"
           "nodes = [* g2]\ng2 = {? of: id, ? kids: [* g2]}\nid = uint ;@index nodes"),

@@ -49,7 +49,7 @@ START_TEST(recursive_table_has_boxes)
     ck_assert_uint_eq(add->count, 2);
     ck_assert_ptr_eq(add->members[1].type, &calc_expr_type);
     ck_assert_uint_eq(add->members[1].flags, VALVE_MEMBER_BOXED);
-    ck_assert_uint_eq(add->members[1].offset, offsetof(struct calc_expr_add, item1));
+    ck_assert_uint_eq(add->members[1].offset, offsetof(struct calc_expr_add, right));
     ck_assert_uint_eq(calc_expr_type.members[CALC_EXPR_LET].flags, 0);
 }
 END_TEST

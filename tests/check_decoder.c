@@ -354,7 +354,8 @@ static const struct refusal refusals[] = {
     /* arrays */
     {&files_reply_type, "a1644c697374a0", "List: expected a list of file, found a map"},
     {&files_reply_type, "a1644c6973748200 00", "List: 2 items of file do not fit in the message"},
-    {&files_reply_type, "a1644c6973749f00 00ff", "List: 2 items of file do not fit in the message"},
+    {&files_reply_type, "a1644c6973749f00 00ff",
+     "List[0]: expected file, found an unsigned integer"},
     {&files_reply_type,
      "a1644c69737481 b4 6161 6162 6163 6164 6165 6166 6167 6168 6169 616a 616b "
      "616c 616d 616e 616f 6170 6171 6172 6173 6174 6175 6176 6177 6178 6179 617a "
@@ -428,9 +429,9 @@ START_TEST(a_long_path_is_cut)
     memset(deep + used, 0, 21);
     cursor = (struct valve_cursor){deep, deep + used + 21};
     ck_assert_int_eq(valve_decode(&expr_type, &cursor, &arena, &value, &error), -EBADMSG);
-    ck_assert_str_eq(error.text, "Add[0].Add[0].Add[0].Add[0].Add[0].Add[0].Add[0].Add[0].Add[0]."
-                                 "Add[0].Add[0]...: expected an expression, found an unsigned "
-                                 "integer");
+    ck_assert_str_eq(error.text, "Add[0].Add[0].Add[0].Add[0].Add[0].Add[0]..."
+                                 "Add[0].Add[0].Add[0].Add[0].Add[0].Add[0]"
+                                 ": expected an expression, found an unsigned integer");
 }
 END_TEST
 

@@ -24,6 +24,12 @@ VALVECTL = BUILD / "valvectl"
 WRAPPER = shlex.split(os.environ.get("VALVE_TEST_WRAPPER", ""))
 
 
+def makefile_variable(name):
+    """A variable that configure has set."""
+    text = (BUILD / "Makefile").read_text()
+    return re.search(rf"^{name} = ?(.*)$", text, re.MULTILINE)[1]
+
+
 def _has_sanitizers(program):
     marks = (b"__asan_init", b"__tsan_init", b"__ubsan_handle")
     return program.exists() and any(mark in program.read_bytes() for mark in marks)

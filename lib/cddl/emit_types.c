@@ -122,14 +122,28 @@ static void emit_request(struct cddl_emit *emit)
                     "extern const struct valve_type $p_request_type;\n");
 }
 
+/* The names of those who are indices into a table. */
+static const char *indices_into(struct cddl_emit *emit, const struct cddl_type *table)
+{
+    const char *names = NULL;
+
+    for (const struct cddl_type *type = emit->schema->types; type != NULL; type = type->next)
+        if (type->table == table)
+            names = names == NULL ? type->name
+                                  : cddl_pool_print(emit->pool, "%s or %s", names, type->name);
+    return names;
+}
+
 /* An index that was decoded is one of its table's, but C cannot tell whose index it is given. */
 static void emit_at(struct cddl_emit *emit, const struct cddl_type *table)
 {
     set_type(emit, table);
     emit->values['v'] = cddl_c_type(emit, table->members[0].type);
-    cddl_emit(emit, "\n"
-                    "/* The element that an index names; NULL if there is none. */\n"
-                    "static inline const $v *$t_at(const struct $t *table, uint64_t index)\n"
+    cddl_emit(emit, "\n");
+    cddl_emit_comment(emit, "",
+                      cddl_pool_print(emit->pool, "The element with this %s, or NULL.",
+                                      indices_into(emit, table)));
+    cddl_emit(emit, "static inline const $v *$t_at(const struct $t *table, uint64_t index)\n"
                     "{\n"
                     "    return index < table->count ? &table->items[index] : NULL;\n"
                     "}\n");

@@ -75,9 +75,14 @@ void cddl_bind_indices(struct cddl_resolver *resolver)
 
 /* ---- Holders: the maps and arrays in which indices into a table may stand ---- */
 
+static bool is_holder(const struct cddl_type *type)
+{
+    return (type->shape == CDDL_STRUCT || type->shape == CDDL_TUPLE) && !type->is_pair;
+}
+
 static bool holds(const struct cddl_type *type, const struct cddl_type *table)
 {
-    if ((type->shape != CDDL_STRUCT && type->shape != CDDL_TUPLE) || type->is_pair)
+    if (!is_holder(type))
         return false;
     for (unsigned i = 0; i < type->count; i++)
         if (type->members[i].type == table)
@@ -205,7 +210,8 @@ static void find_edges(struct cddl_schema *schema)
 void cddl_check_graphs(struct cddl_schema *schema)
 {
     for (struct cddl_type *type = schema->types; type != NULL; type = type->next) {
-        check_holder(schema, type);
+        if (is_holder(type))
+            check_holder(schema, type);
         if (!type->is_table)
             continue;
         mark_exposed(schema, type);

@@ -5,26 +5,11 @@
  * Under AddressSanitizer the room of heap blocks that is not handed out is poisoned. The owner's
  * buffer is left alone: it may be gone, or be something else, before the arena is told.
  */
+#include "rpc/arena.h"
+
 #include <stdalign.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "valve.h"
-
-#ifdef __has_feature
-#if __has_feature(address_sanitizer)
-#define ARENA_POISONS
-#endif
-#endif
-#ifdef __SANITIZE_ADDRESS__
-#define ARENA_POISONS
-#endif
-#ifdef ARENA_POISONS
-#include <sanitizer/asan_interface.h>
-#else
-#define ASAN_POISON_MEMORY_REGION(address, size)   ((void)(address), (void)(size))
-#define ASAN_UNPOISON_MEMORY_REGION(address, size) ((void)(address), (void)(size))
-#endif
 
 #define FIRST_BLOCK ((size_t)4096)
 
@@ -55,22 +40,6 @@ void valve_arena_init(struct valve_arena *arena, void *buffer, size_t size, size
 {
     *arena = (struct valve_arena){.initial = buffer, .initial_size = size, .limit = limit};
     use_initial(arena);
-}
-
-/* Takes memory from the current room, or returns NULL. */
-static void *take(struct valve_arena *arena, size_t size, size_t alignment)
-{
-    size_t padding = -(uintptr_t)arena->next & (alignment - 1);
-    size_t room = (size_t)(arena->end - arena->next);
-    uint8_t *memory;
-
-    if (padding > room || size > room - padding)
-        return NULL;
-    memory = arena->next + padding;
-    arena->next = memory + size;
-    if (!is_in_initial(arena))
-        ASAN_UNPOISON_MEMORY_REGION(memory, size);
-    return memory;
 }
 
 /* A block with room for `least` bytes, twice as large as the last as far as the limit goes. */
@@ -104,35 +73,60 @@ void *valve_arena_alloc(struct valve_arena *arena, size_t size, size_t alignment
 
     if (size == 0)
         size = 1;
-    memory = take(arena, size, alignment);
+    memory = valve_arena_take_room(arena, size, alignment);
     if (memory == NULL && is_in_initial(arena) && arena->blocks != NULL) {
         use_block(arena, arena->blocks);
-        memory = take(arena, size, alignment);
+        memory = valve_arena_take_room(arena, size, alignment);
     }
     if (memory == NULL && size <= SIZE_MAX - alignment &&
         add_block(arena, size + (alignment > alignof(max_align_t) ? alignment : 0)) == 0)
-        memory = take(arena, size, alignment);
+        memory = valve_arena_take_room(arena, size, alignment);
     return memory;
 }
 
-/* Frees all blocks but the oldest, which is returned; or NULL where there is none. */
-static struct valve_arena_block *free_newer_blocks(struct valve_arena *arena)
+void *valve_arena_resize(struct valve_arena *arena, void *memory, size_t size, size_t new_size,
+                         size_t alignment)
 {
-    struct valve_arena_block *block = arena->blocks;
+    uint8_t *start = memory;
+    void *larger;
 
-    while (block != NULL && block->older != NULL) {
-        struct valve_arena_block *older = block->older;
-
-        arena->taken -= sizeof *block + block->size;
-        free(block);
-        block = older;
+    if (memory != NULL && start + size == arena->next && new_size <= (size_t)(arena->end - start)) {
+        arena->next = start + new_size;
+        ASAN_UNPOISON_MEMORY_REGION(start, new_size);
+        if (new_size < size && !is_in_initial(arena))
+            ASAN_POISON_MEMORY_REGION(start + new_size, size - new_size);
+        return memory;
     }
-    return block;
+    if (memory != NULL && new_size <= size)
+        return memory;
+    larger = valve_arena_alloc(arena, new_size, alignment);
+    if (larger != NULL && size > 0)
+        memcpy(larger, memory, size);
+    return larger;
+}
+
+/* Frees all blocks but the largest, which is returned; or NULL where there is none. */
+static struct valve_arena_block *free_smaller_blocks(struct valve_arena *arena)
+{
+    struct valve_arena_block *kept = arena->blocks, *block, *older;
+
+    if (kept == NULL)
+        return NULL;
+    for (block = kept->older; block != NULL; block = older) {
+        struct valve_arena_block *dropped = block->size > kept->size ? kept : block;
+
+        older = block->older;
+        kept = dropped == kept ? block : kept;
+        arena->taken -= sizeof *dropped + dropped->size;
+        free(dropped);
+    }
+    kept->older = NULL;
+    return kept;
 }
 
 void valve_arena_reset(struct valve_arena *arena)
 {
-    arena->blocks = free_newer_blocks(arena);
+    arena->blocks = free_smaller_blocks(arena);
     if (arena->blocks != NULL)
         ASAN_POISON_MEMORY_REGION(arena->blocks->data, arena->blocks->size);
     if (arena->initial == NULL && arena->blocks != NULL)
@@ -143,6 +137,6 @@ void valve_arena_reset(struct valve_arena *arena)
 
 void valve_arena_fini(struct valve_arena *arena)
 {
-    free(free_newer_blocks(arena));
+    free(free_smaller_blocks(arena));
     *arena = (struct valve_arena){0};
 }

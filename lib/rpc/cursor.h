@@ -12,12 +12,6 @@
 #include "rpc/decoder.h"
 #include "rpc/head.h"
 
-/* What is still to come of an array or map. */
-struct valve_remainder {
-    uint64_t left;   /* items of an array, pairs of a map */
-    bool indefinite; /* then a break says when it ends, and `left` means nothing */
-};
-
 /* Reads the head at the cursor and moves behind it. -EBADMSG: there is none. */
 static inline int valve_cursor_head(struct valve_cursor *cursor, struct valve_head *ret_head)
 {
@@ -41,9 +35,17 @@ int valve_cursor_body(struct valve_cursor *cursor, uint64_t size, const uint8_t 
 /*
  * Judges bytes that no scanner has seen: moves behind the item at the cursor, whatever it is.
  * -EBADMSG: none that is well-formed ends before the cursor's end; -ELOOP: it has more than so many
- * levels of arrays and maps. Where the cursor is then, it was shown.
+ * levels of arrays and maps. The cursor is then behind the last head that was read.
  */
 int valve_cursor_check(struct valve_cursor *cursor, unsigned levels);
+
+/* ---- The items of an array, the pairs of a map ----------------------------------------------- */
+
+/* What is still to come of them. */
+struct valve_remainder {
+    uint64_t left;
+    bool indefinite; /* then a break says when it ends, and `left` means nothing */
+};
 
 /* What comes behind the head of an array or map. */
 static inline struct valve_remainder valve_remainder(const struct valve_head *head)
@@ -51,15 +53,21 @@ static inline struct valve_remainder valve_remainder(const struct valve_head *he
     return (struct valve_remainder){.left = head->argument, .indefinite = head->indefinite};
 }
 
-/* Whether another item comes; takes the break behind the last one. Ask once for each. */
-static inline bool valve_cursor_more(struct valve_cursor *cursor, struct valve_remainder *remainder)
+/* Whether another one comes at `*next`; moves behind the break after the last. Ask once for each. */
+static inline bool valve_comes_more(struct valve_remainder *remainder, const uint8_t **next,
+                                    const uint8_t *end)
 {
     if (!remainder->indefinite)
         return remainder->left > 0 && remainder->left-- > 0;
-    if (cursor->next == cursor->end || *cursor->next != VALVE_BREAK)
+    if (*next == end || **next != VALVE_BREAK)
         return true;
-    cursor->next++;
+    ++*next;
     return false;
+}
+
+static inline bool valve_cursor_more(struct valve_cursor *cursor, struct valve_remainder *remainder)
+{
+    return valve_comes_more(remainder, &cursor->next, cursor->end);
 }
 
 #endif

@@ -6,9 +6,8 @@
 #include "rpc/decoding.h"
 #include "rpc/map.h"
 #include "rpc/sort.h"
-#include "rpc/value.h"
 
-/* ---- Sorting -------------------------------------------------------------------------------- */
+/* ---- Sorting ---------------------------------------------------------------------------------- */
 
 static bool is_less(const struct valve_sort *sort, size_t left, size_t right)
 {
@@ -30,90 +29,94 @@ static void swap(const struct valve_sort *sort, size_t left, size_t right)
     }
 }
 
-static int refuse_twice(struct valve_decoding *decoding, const struct valve_text *key)
+/* What was refused is the entry of this key. */
+static void in_entry(struct valve_decoding *decoding, const struct valve_text *key)
 {
-    struct valve_step step = {decoding->path, key->data, key->size, 0};
-    int r;
-
-    decoding->path = &step;
-    r = valve_refuse(decoding, "the key comes twice");
-    decoding->path = step.outer;
-    return r;
+    valve_refusal_step(&decoding->refusal, (struct valve_step){key->data, key->size, 0});
 }
 
-static int sort_entries(struct valve_decoding *decoding, const struct valve_sort *sort,
-                        size_t count)
+static bool sort_entries(struct valve_decoding *decoding, const struct valve_elements *elements)
 {
-    valve_sort(sort, count);
-    for (size_t i = 1; i < count; i++) {
-        if (!is_less(sort, i - 1, i))
-            return refuse_twice(decoding, valve_map_key(sort->context, sort->items, i));
+    struct valve_sort sort = {is_less, swap, elements->items, elements->type};
+
+    valve_sort(&sort, elements->count);
+    for (size_t i = 1; i < elements->count; i++) {
+        const struct valve_text *key = valve_map_key(elements->type, elements->items, i);
+
+        if (!is_less(&sort, i - 1, i)) {
+            valve_decoding_refuse(decoding, (const uint8_t *)key->data, "the key comes twice");
+            in_entry(decoding, key);
+            return false;
+        }
     }
-    return 0;
+    return true;
 }
 
-/* ---- Decoding ------------------------------------------------------------------------------- */
+static bool is_ascending(const struct valve_elements *elements)
+{
+    struct valve_sort sort = {is_less, swap, elements->items, elements->type};
 
-static int decode_entry(struct valve_decoding *decoding, const struct valve_type *type, void *entry)
+    return elements->count < 2 || is_less(&sort, elements->count - 2, elements->count - 1);
+}
+
+/* ---- Decoding --------------------------------------------------------------------------------- */
+
+static const uint8_t *decode_entry(struct valve_decoding *decoding, const struct valve_type *type,
+                                   void *entry, const uint8_t *next)
 {
     const struct valve_member *key = &type->members[0], *value = &type->members[1];
     struct valve_text *name = (void *)((uint8_t *)entry + key->offset);
-    struct valve_member named = *value;
-    struct valve_head head;
-    int r;
 
-    if (valve_cursor_peek(&decoding->cursor, &head) < 0)
-        return valve_refuse(decoding, "not well-formed");
-    if (head.major != VALVE_MAJOR_TEXT || head.indefinite)
-        return valve_refuse_head(decoding, "text as key", &head);
-    r = valve_decode_text(decoding, key->type, name);
-    if (r < 0)
-        return r;
-    named.name = name->data;
-    named.name_size = (uint32_t)name->size;
-    return valve_decode_member(decoding, &named, 0, entry);
+    if (next < decoding->end && *next >> 5 != VALVE_MAJOR_TEXT)
+        return valve_decoding_refuse_head(decoding, next, "text as key");
+    next = valve_decode_value(decoding, key->type, name, next);
+    if (next == NULL)
+        return NULL;
+    next = valve_decode_member(decoding, value, entry, next);
+    if (next == NULL)
+        in_entry(decoding, name);
+    return next;
 }
 
-static int decode_entries(struct valve_decoding *decoding, const struct valve_type *type,
-                          uint8_t *items, size_t count)
+static const uint8_t *decode_entries(struct valve_decoding *decoding,
+                                     struct valve_elements *elements, const struct valve_head *head,
+                                     const uint8_t *next)
 {
-    struct valve_sort sort = {is_less, swap, items, type};
+    struct valve_remainder remainder = valve_remainder(head);
     bool ascending = true;
-    int r = 0;
 
-    for (size_t i = 0; i < count; i++) {
-        r = decode_entry(decoding, type, items + i * type->size);
-        if (r < 0)
-            return r;
-        ascending = ascending && (i == 0 || is_less(&sort, i - 1, i));
+    while (valve_comes_more(&remainder, &next, decoding->end)) {
+        void *entry = valve_elements_add(decoding, elements, next);
+
+        if (entry == NULL)
+            return NULL;
+        next = decode_entry(decoding, elements->type, entry, next);
+        if (next == NULL)
+            return NULL;
+        ascending = ascending && is_ascending(elements);
     }
-    return ascending ? 0 : sort_entries(decoding, &sort, count);
+    return ascending || sort_entries(decoding, elements) ? next : NULL;
 }
 
-int valve_decode_map(struct valve_decoding *decoding, const struct valve_type *type, void *value)
+const uint8_t *valve_decode_map(struct valve_decoding *decoding, const struct valve_type *type,
+                                void *value, const uint8_t *next)
 {
-    const struct valve_type *entry = valve_map_entry(type);
-    size_t least = entry->members[0].type->least + entry->members[1].type->least;
-    struct valve_remainder end = {.indefinite = true};
-    struct valve_list list = {0};
+    struct valve_elements elements = {.type = valve_map_entry(type)};
+    const struct valve_member *pair = elements.type->members;
     struct valve_head head;
-    void *memory = NULL;
-    int r = valve_take_head(decoding, &head);
 
-    if (r < 0)
-        return r;
-    if (head.major != VALVE_MAJOR_MAP)
-        return valve_refuse_head(decoding, type->name, &head);
-    r = valve_count_items(decoding, &head, entry, least, &list.count);
-    if (r == 0 && list.count > 0)
-        r = valve_take_memory(decoding, entry, list.count, &memory);
-    if (r == 0)
-        r = decode_entries(decoding, entry, memory, list.count);
-    if (r < 0)
-        return r;
-    if (head.indefinite && valve_cursor_more(&decoding->cursor, &end))
-        return valve_refuse(decoding, "not well-formed");
-    list.items = memory;
-    memcpy(value, &list, sizeof list);
-    return 0;
+    if (valve_take_head(decoding, next, &head) == NULL || head.major != VALVE_MAJOR_MAP)
+        return valve_decoding_refuse_head(decoding, next, type->name);
+    if (decoding->levels == 0)
+        return valve_decoding_refuse_depth(decoding, next);
+    next = valve_elements_begin(decoding, &elements, next, &head,
+                                (size_t)pair[0].type->least + pair[1].type->least);
+    if (next == NULL)
+        return NULL;
+    decoding->levels--;
+    next = decode_entries(decoding, &elements, &head, next);
+    decoding->levels++;
+    if (next != NULL)
+        valve_elements_end(decoding, &elements, value);
+    return next;
 }

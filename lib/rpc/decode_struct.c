@@ -2,148 +2,226 @@
 /*
  * Decoding maps with text keys into C structs: keys in any order, each of them once.
  */
-#include <stdlib.h>
-#include <string.h>
-
 #include "rpc/decoding.h"
+#include "rpc/map.h"
+#include "rpc/sort.h"
+#include "rpc/utf8.h"
 
-#define FEW_KEYS     16 /* unknown keys that are compared without memory of the arena */
-#define WORD_MEMBERS 64 /* members of a struct that one word can mark as seen */
+#define WORD_MEMBERS 64 /* members that one word can mark as seen */
 
-/* Which members of a struct have come, and how many keys that are none. */
+/* Which members of a struct have come, and which keys that are none. */
 struct progress {
     uint64_t first;  /* marks, where one word is enough */
     uint64_t *marks; /* a bit for each member */
     uint32_t next;   /* the member that is likely to come next */
-    size_t unknown;
+    uint32_t seen;   /* members that came */
+    struct valve_elements unknown;
 };
+
+/* The keys that are no member, in memory while the struct is decoded. */
+static const struct valve_type key_type = {
+    .size = sizeof(struct valve_text),
+    .alignment = _Alignof(struct valve_text),
+};
+
+/* Marks a member as seen; false if it was. */
+static bool mark(struct progress *progress, uint32_t index)
+{
+    uint64_t *word = &progress->marks[index / WORD_MEMBERS];
+    uint64_t bit = UINT64_C(1) << index % WORD_MEMBERS;
+
+    if ((*word & bit) != 0)
+        return false;
+    *word |= bit;
+    progress->seen++;
+    progress->next = index + 1;
+    return true;
+}
 
 static bool is_marked(const struct progress *progress, uint32_t index)
 {
     return (progress->marks[index / WORD_MEMBERS] >> index % WORD_MEMBERS & 1) != 0;
 }
 
-static void mark(struct progress *progress, uint32_t index)
-{
-    progress->marks[index / WORD_MEMBERS] |= UINT64_C(1) << index % WORD_MEMBERS;
-}
-
-static int begin_progress(struct valve_decoding *decoding, const struct valve_type *type,
-                          struct progress *progress)
+static bool begin_progress(struct valve_decoding *decoding, const struct valve_type *type,
+                           struct progress *progress)
 {
     size_t size = (type->count / WORD_MEMBERS + 1) * sizeof *progress->marks;
 
-    *progress = (struct progress){.marks = &progress->first};
+    *progress = (struct progress){.marks = &progress->first, .unknown = {.type = &key_type}};
     if (type->count <= WORD_MEMBERS)
-        return 0;
-    progress->marks = valve_arena_alloc(decoding->arena, size, _Alignof(uint64_t));
+        return true;
+    progress->marks = valve_arena_take(decoding->arena, size, _Alignof(uint64_t));
     if (progress->marks == NULL)
-        return valve_refuse_memory(decoding);
+        return false;
     memset(progress->marks, 0, size);
-    return 0;
+    return true;
 }
 
-static int decode_pair(struct valve_decoding *decoding, const struct valve_type *type, void *value,
-                       struct progress *progress)
-{
-    const struct valve_member *member;
-    struct valve_text key;
-    uint32_t index;
-    int r = valve_take_key(decoding, &key);
+/* ---- Keys that the type does not know --------------------------------------------------------- */
 
-    if (r < 0)
-        return r;
-    index = valve_find_member(type, &key, progress->next);
-    if (index == type->count) {
-        if ((type->flags & VALVE_TYPE_OPEN) == 0)
-            return valve_refuse_name(decoding, "unknown key", &key, "");
-        progress->unknown++;
-        valve_cursor_skip(&decoding->cursor);
-        return 0;
+/* Skips the value of such a key and remembers the key. */
+static const uint8_t *skip_pair(struct valve_decoding *decoding, const struct valve_type *type,
+                                struct progress *progress, const struct valve_text *key,
+                                const uint8_t *next)
+{
+    const uint8_t *place = (const uint8_t *)key->data;
+    struct valve_text *memory;
+
+    if (!valve_utf8_valid(key->data, key->size))
+        return valve_decoding_refuse(decoding, place, "text that is not UTF-8");
+    if ((type->flags & VALVE_TYPE_OPEN) == 0)
+        return valve_decoding_refuse_name(decoding, place, "unknown key", key, "");
+    memory = valve_elements_add(decoding, &progress->unknown, place);
+    if (memory == NULL)
+        return NULL;
+    *memory = *key;
+    return valve_decoding_skip(decoding, next);
+}
+
+static bool is_less(const struct valve_sort *sort, size_t left, size_t right)
+{
+    const struct valve_text *keys = sort->items;
+
+    return valve_key_compare(&keys[left], &keys[right]) < 0;
+}
+
+static void swap(const struct valve_sort *sort, size_t left, size_t right)
+{
+    struct valve_text *keys = sort->items;
+    struct valve_text key = keys[left];
+
+    keys[left] = keys[right];
+    keys[right] = key;
+}
+
+/* Refuses a key that comes twice among them. */
+static bool check_unknown(struct valve_decoding *decoding, const struct progress *progress)
+{
+    struct valve_sort sort = {is_less, swap, progress->unknown.items, NULL};
+    const struct valve_text *keys = sort.items;
+
+    valve_sort(&sort, progress->unknown.count);
+    for (size_t i = 1; i < progress->unknown.count; i++) {
+        if (!is_less(&sort, i - 1, i)) {
+            valve_decoding_refuse_name(decoding, (const uint8_t *)keys[i].data, "key", &keys[i],
+                                       " comes twice");
+            return false;
+        }
     }
-    if (is_marked(progress, index))
-        return valve_refuse_name(decoding, "key", &key, " comes twice");
-    mark(progress, index);
-    progress->next = index + 1;
-    member = &type->members[index];
+    return true;
+}
+
+/* ---- Members ---------------------------------------------------------------------------------- */
+
+/* Whether the key of this member stands here, written in the shortest way. */
+static bool is_key(const struct valve_decoding *decoding, const struct valve_member *member,
+                   const uint8_t *next)
+{
+    return member->name_size < valve_decoding_left(decoding, next) &&
+           *next == (VALVE_MAJOR_TEXT << 5 | member->name_size) &&
+           valve_same(member->name, (const char *)next + 1, member->name_size);
+}
+
+/* The member of this name, sought from `first` on and then from the start; or type->count. */
+static uint32_t find_member(const struct valve_type *type, const struct valve_text *name,
+                            uint32_t first)
+{
+    for (uint32_t i = first; i < type->count; i++) {
+        if (valve_is_named(&type->members[i], name))
+            return i;
+    }
+    for (uint32_t i = 0; i < first; i++) {
+        if (valve_is_named(&type->members[i], name))
+            return i;
+    }
+    return type->count;
+}
+
+static const uint8_t *decode_pair(struct valve_decoding *decoding, const struct valve_type *type,
+                                  void *value, struct progress *progress, const uint8_t *next)
+{
+    uint32_t index = progress->next;
+    const struct valve_member *member = &type->members[index];
+    const uint8_t *place = next;
+
+    if (index < type->count && is_key(decoding, member, next)) {
+        next += 1 + member->name_size;
+    } else {
+        struct valve_text key;
+
+        next = valve_take_key(decoding, next, &key);
+        if (next == NULL)
+            return NULL;
+        index = find_member(type, &key, index);
+        if (index == type->count)
+            return skip_pair(decoding, type, progress, &key, next);
+        member = &type->members[index];
+    }
+    if (!mark(progress, index))
+        return valve_decoding_refuse_name(decoding, place, "key",
+                                          &(struct valve_text){member->name, member->name_size},
+                                          " comes twice");
     if ((member->flags & VALVE_MEMBER_OPTIONAL) != 0)
         *(bool *)((uint8_t *)value + member->presence) = true;
-    return valve_decode_member(decoding, member, index, value);
+    next = valve_decode_member(decoding, member, value, next);
+    return next != NULL ? next : valve_decoding_in_member(decoding, member, index);
 }
 
-static int check_presence(struct valve_decoding *decoding, const struct valve_type *type,
-                          const struct progress *progress)
+/* Says of members that did not come that they are absent. */
+static bool complete(struct valve_decoding *decoding, const struct valve_type *type, void *value,
+                     const struct progress *progress, const uint8_t *place)
 {
     for (uint32_t i = 0; i < type->count; i++) {
         const struct valve_member *member = &type->members[i];
+        bool is_boxed = (member->flags & VALVE_MEMBER_BOXED) != 0;
 
-        if ((member->flags & VALVE_MEMBER_OPTIONAL) == 0 && !is_marked(progress, i))
-            return valve_refuse(decoding, "key \"%.*s\" is missing", (int)member->name_size,
-                                member->name);
+        if (is_marked(progress, i))
+            continue;
+        if ((member->flags & VALVE_MEMBER_OPTIONAL) == 0) {
+            valve_decoding_refuse(decoding, place, "key \"%.*s\" is missing",
+                                  (int)member->name_size, member->name);
+            return false;
+        }
+        *(bool *)((uint8_t *)value + member->presence) = false;
+        memset((uint8_t *)value + member->offset, 0, is_boxed ? sizeof value : member->type->size);
     }
-    return 0;
+    return true;
 }
 
-static int compare_keys(const void *left_key, const void *right_key)
+static const uint8_t *decode_pairs(struct valve_decoding *decoding, const struct valve_type *type,
+                                   void *value, const struct valve_head *head, const uint8_t *next)
 {
-    const struct valve_text *left = left_key, *right = right_key;
-
-    if (left->size != right->size)
-        return left->size < right->size ? -1 : 1;
-    return memcmp(left->data, right->data, left->size);
-}
-
-/* Refuses a key that comes twice among those that are no member; `pairs` is where they begin. */
-static int check_unknown_keys(struct valve_decoding *decoding, const struct valve_type *type,
-                              struct valve_cursor pairs, struct valve_remainder remainder,
-                              size_t count)
-{
-    struct valve_text few[FEW_KEYS], *keys = few;
-    struct valve_head head;
-    const uint8_t *data;
-    size_t found = 0;
-
-    if (count > FEW_KEYS)
-        keys = valve_arena_alloc(decoding->arena, count * sizeof *keys,
-                                 _Alignof(struct valve_text));
-    if (keys == NULL)
-        return valve_refuse_memory(decoding);
-    while (found < count && valve_cursor_more(&pairs, &remainder)) {
-        if (valve_cursor_head(&pairs, &head) < 0 ||
-            valve_cursor_body(&pairs, head.argument, &data) < 0)
-            break;
-        keys[found] = (struct valve_text){(const char *)data, (size_t)head.argument};
-        found += valve_find_member(type, &keys[found], 0) == type->count;
-        valve_cursor_skip(&pairs);
-    }
-    qsort(keys, found, sizeof *keys, compare_keys);
-    for (size_t i = 1; i < found; i++) {
-        if (compare_keys(&keys[i - 1], &keys[i]) == 0)
-            return valve_refuse_name(decoding, "key", &keys[i], " comes twice");
-    }
-    return 0;
-}
-
-int valve_decode_struct(struct valve_decoding *decoding, const struct valve_type *type, void *value)
-{
-    struct valve_remainder remainder;
-    struct valve_cursor pairs;
+    struct valve_remainder remainder = valve_remainder(head);
+    const uint8_t *place = next;
     struct progress progress;
-    struct valve_head head;
-    int r = valve_take_head(decoding, &head);
 
-    if (r < 0)
-        return r;
-    if (head.major != VALVE_MAJOR_MAP)
-        return valve_refuse_head(decoding, type->name, &head);
-    r = begin_progress(decoding, type, &progress);
-    pairs = decoding->cursor;
-    remainder = valve_remainder(&head);
-    while (r == 0 && valve_cursor_more(&decoding->cursor, &remainder))
-        r = decode_pair(decoding, type, value, &progress);
-    if (r == 0)
-        r = check_presence(decoding, type, &progress);
-    if (r == 0 && progress.unknown > 1)
-        r = check_unknown_keys(decoding, type, pairs, valve_remainder(&head), progress.unknown);
-    return r;
+    if (!begin_progress(decoding, type, &progress))
+        return valve_decoding_refuse_memory(decoding, place);
+    next += head->size;
+    while (valve_comes_more(&remainder, &next, decoding->end)) {
+        next = decode_pair(decoding, type, value, &progress, next);
+        if (next == NULL)
+            return NULL;
+    }
+    if (progress.seen < type->count && !complete(decoding, type, value, &progress, place))
+        return NULL;
+    if (progress.unknown.count > 1 && !check_unknown(decoding, &progress))
+        return NULL;
+    return next;
+}
+
+const uint8_t *valve_decode_struct(struct valve_decoding *decoding, const struct valve_type *type,
+                                   void *value, const uint8_t *next)
+{
+    struct valve_head head;
+
+    if (valve_take_head(decoding, next, &head) == NULL || head.major != VALVE_MAJOR_MAP)
+        return valve_decoding_refuse_head(decoding, next, type->name);
+    if (decoding->levels == 0)
+        return valve_decoding_refuse_depth(decoding, next);
+    decoding->levels--;
+    next = decode_pairs(decoding, type, value, &head, next);
+    decoding->levels++;
+    return next;
 }

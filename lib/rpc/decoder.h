@@ -18,12 +18,21 @@ struct valve_cursor {
  *   -EBADMSG  the item is not of this type: *ret_error says where (the path into the value) and why
  *   -ENOMEM   the arena's limit, or no memory: likewise
  * `value` and what was taken of the arena are then of no use, and the cursor has not moved.
- * Indefinite-length strings and tags are never accepted, except inside the value of a key that the
- * type does not know, which is skipped unseen. The input is one complete item that the scanner has
- * passed (so recursion is bounded by its depth limit).
+ * Indefinite-length strings and tags are never accepted, except where anything is, and inside the
+ * value of a key that the type does not know, which is skipped unseen. The input is one complete
+ * item that the scanner has passed (so recursion is bounded by its depth limit).
  */
 int valve_decode(const struct valve_type *type, struct valve_cursor *cursor,
                  struct valve_arena *arena, void *value, struct valve_error *ret_error);
+
+/*
+ * The same for bytes that no scanner has seen: what is accepted is well-formed and has no more than
+ * so many levels of arrays and maps (else -ELOOP). When refused, the cursor is where the item
+ * begins that was.
+ */
+int valve_decode_within(const struct valve_type *type, struct valve_cursor *cursor,
+                        unsigned max_depth, struct valve_arena *arena, void *value,
+                        struct valve_error *ret_error);
 
 /* Moves behind the item at the cursor, whatever it is. Well-formed input only. */
 void valve_cursor_skip(struct valve_cursor *cursor);

@@ -1,148 +1,188 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What all shapes share in decoding: refusals that say where, and the way to input and memory.
+ * What all shapes share in decoding: memory for elements, keys, refusals.
  */
 #include "rpc/decoding.h"
 
-#include <errno.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "rpc/utf8.h"
+#include "rpc/value.h"
 
-#define PATH_ROOM 80 /* bytes of a message that the path may take */
-#define NAME_ROOM 48 /* and a name that came over the wire */
+#define FIRST_ROOM 8 /* elements, where no head says how many come */
 
-/* ---- Refusals ------------------------------------------------------------------------------ */
+/* ---- Refusals --------------------------------------------------------------------------------- */
 
-/* Appends the path, outermost step first; returns its new length, less than `room`. */
-static size_t write_path(const struct valve_step *step, char *text, size_t room)
-{
-    size_t used;
-    int length;
-
-    if (step == NULL)
-        return 0;
-    used = write_path(step->outer, text, room);
-    if (step->name == NULL)
-        length = snprintf(text + used, room - used, "[%zu]", step->index);
-    else
-        length = snprintf(text + used, room - used, "%s%.*s", used > 0 ? "." : "",
-                          (int)step->name_size, step->name);
-    return (size_t)length < room - used ? used + (size_t)length : room - 1;
-}
-
-/* "PATH: words", or the words alone at the top. */
-static void complain(const struct valve_decoding *decoding, const char *format, va_list arguments)
-{
-    struct valve_error *error = decoding->error;
-    char whole[2 * PATH_ROOM]; /* more than is shown, so that valve_escape() marks the cut */
-    size_t used = 0;
-
-    if (decoding->path != NULL) {
-        used = write_path(decoding->path, whole, sizeof whole);
-        used = valve_escape(whole, used, error->text, PATH_ROOM);
-        used += (size_t)snprintf(error->text + used, sizeof error->text - used, ": ");
-    }
-    vsnprintf(error->text + used, sizeof error->text - used, format, arguments);
-}
-
-int valve_refuse(const struct valve_decoding *decoding, const char *format, ...)
+const uint8_t *valve_decoding_refuse(struct valve_decoding *decoding, const uint8_t *place,
+                                     const char *format, ...)
 {
     va_list arguments;
 
+    decoding->place = place;
     va_start(arguments, format);
-    complain(decoding, format, arguments);
+    valve_refuse_v(&decoding->refusal, -EBADMSG, format, arguments);
     va_end(arguments);
-    return -EBADMSG;
+    return NULL;
 }
 
-int valve_refuse_head(const struct valve_decoding *decoding, const char *expected,
-                      const struct valve_head *head)
+const uint8_t *valve_decoding_refuse_memory(struct valve_decoding *decoding, const uint8_t *place)
 {
-    return valve_refuse(decoding, "expected %s, found %s", expected, valve_head_describe(head));
+    decoding->place = place;
+    valve_refuse(&decoding->refusal, -ENOMEM, "the value takes more memory than a message may");
+    return NULL;
 }
 
-int valve_refuse_name(const struct valve_decoding *decoding, const char *before,
-                      const struct valve_text *name, const char *after)
+const uint8_t *valve_decoding_refuse_depth(struct valve_decoding *decoding, const uint8_t *place)
 {
-    char escaped[NAME_ROOM];
-
-    valve_escape(name->data, name->size, escaped, sizeof escaped);
-    return valve_refuse(decoding, "%s \"%s\"%s", before, escaped, after);
+    decoding->place = place;
+    valve_refuse_depth(&decoding->refusal, decoding->max_levels);
+    return NULL;
 }
 
-int valve_refuse_memory(const struct valve_decoding *decoding)
-{
-    valve_refuse(decoding, "the value takes more memory than a message may");
-    return -ENOMEM;
-}
-
-/* ---- Input and memory ---------------------------------------------------------------------- */
-
-int valve_take_body(struct valve_decoding *decoding, const struct valve_head *head,
-                    const uint8_t **ret_data)
-{
-    const uint8_t *data;
-
-    if (valve_cursor_body(&decoding->cursor, head->argument, &data) < 0)
-        return valve_refuse(decoding, "not well-formed");
-    if (head->major == VALVE_MAJOR_TEXT &&
-        !valve_utf8_valid((const char *)data, (size_t)head->argument))
-        return valve_refuse(decoding, "text that is not UTF-8");
-    *ret_data = data;
-    return 0;
-}
-
-int valve_take_text(struct valve_decoding *decoding, const struct valve_head *head,
-                    struct valve_text *ret_text)
-{
-    const uint8_t *data = NULL;
-    int r = valve_take_body(decoding, head, &data);
-
-    if (r == 0)
-        *ret_text = (struct valve_text){(const char *)data, (size_t)head->argument};
-    return r;
-}
-
-int valve_take_key(struct valve_decoding *decoding, struct valve_text *ret_key)
+const uint8_t *valve_decoding_refuse_head(struct valve_decoding *decoding, const uint8_t *place,
+                                          const char *expected)
 {
     struct valve_head head;
-    int r = valve_take_head(decoding, &head);
 
-    if (r < 0)
-        return r;
-    if (head.major != VALVE_MAJOR_TEXT || head.indefinite)
-        return valve_refuse_head(decoding, "text as key", &head);
-    return valve_take_text(decoding, &head, ret_key);
+    if (valve_take_head(decoding, place, &head) == NULL)
+        return valve_decoding_refuse(decoding, place, "not well-formed");
+    return valve_decoding_refuse(decoding, place, "expected %s, found %s", expected,
+                                 valve_head_describe(&head));
 }
 
-int valve_take_memory(struct valve_decoding *decoding, const struct valve_type *type, size_t count,
-                      void **ret_memory)
+const uint8_t *valve_decoding_refuse_name(struct valve_decoding *decoding, const uint8_t *place,
+                                          const char *before, const struct valve_text *name,
+                                          const char *after)
 {
-    size_t size;
-    void *memory;
+    char shown[VALVE_NAME_ROOM];
 
-    if (__builtin_mul_overflow(count, (size_t)type->size, &size))
-        return valve_refuse_memory(decoding);
-    memory = valve_arena_alloc(decoding->arena, size, type->alignment);
-    if (memory == NULL)
-        return valve_refuse_memory(decoding);
-    memset(memory, 0, size);
-    *ret_memory = memory;
-    return 0;
+    return valve_decoding_refuse(decoding, place, "%s \"%s\"%s", before,
+                                 valve_show_name(name, shown), after);
 }
 
-uint32_t valve_find_member(const struct valve_type *type, const struct valve_text *name,
-                           uint32_t first)
+/* An integer that is out of its range, or of all that C has. */
+static const uint8_t *refuse_integer(struct valve_decoding *decoding, const uint8_t *place,
+                                     const struct valve_type *type, const struct valve_head *head)
 {
-    for (uint32_t i = 0; i < type->count; i++) {
-        uint32_t index = first + i < type->count ? first + i : first + i - type->count;
-        const struct valve_member *member = &type->members[index];
+    int64_t number = (int64_t)head->argument;
 
-        if (member->name_size == name->size && memcmp(member->name, name->data, name->size) == 0)
-            return index;
+    decoding->place = place;
+    if (type->shape == VALVE_SHAPE_UINT)
+        valve_refuse_uint(&decoding->refusal, -EBADMSG, type, head->argument);
+    else if (head->argument > INT64_MAX)
+        return valve_decoding_refuse(
+            decoding, place, "expected %" PRId64 " to %" PRId64 ", found a number beyond 64 bits",
+            (int64_t)type->low, (int64_t)type->high);
+    else
+        valve_refuse_int(&decoding->refusal, -EBADMSG, type,
+                         head->major == VALVE_MAJOR_NEGINT ? -1 - number : number);
+    return NULL;
+}
+
+static const uint8_t *refuse_string(struct valve_decoding *decoding, const uint8_t *place,
+                                    const struct valve_type *type, const struct valve_head *head)
+{
+    if (head->argument >= type->low && head->argument <= type->high)
+        return valve_decoding_refuse(decoding, place, "not well-formed"); /* not all is there */
+    decoding->place = place;
+    valve_refuse_size(&decoding->refusal, -EBADMSG, type, head->argument);
+    return NULL;
+}
+
+const uint8_t *valve_decoding_refuse_item(struct valve_decoding *decoding, const uint8_t *place,
+                                          const struct valve_type *type)
+{
+    struct valve_head head;
+
+    if (valve_take_head(decoding, place, &head) != NULL && !head.indefinite) {
+        if ((type->shape == VALVE_SHAPE_UINT && head.major == VALVE_MAJOR_UINT) ||
+            (type->shape == VALVE_SHAPE_INT && head.major <= VALVE_MAJOR_NEGINT))
+            return refuse_integer(decoding, place, type, &head);
+        if ((type->shape == VALVE_SHAPE_TEXT && head.major == VALVE_MAJOR_TEXT) ||
+            (type->shape == VALVE_SHAPE_BYTES && head.major == VALVE_MAJOR_BYTES))
+            return refuse_string(decoding, place, type, &head);
     }
-    return type->count;
+    return valve_decoding_refuse_head(decoding, place, type->name);
+}
+
+const uint8_t *valve_decoding_in_member(struct valve_decoding *decoding,
+                                        const struct valve_member *member, size_t index)
+{
+    valve_refusal_member(&decoding->refusal, member, index);
+    return NULL;
+}
+
+/* ---- Keys ------------------------------------------------------------------------------------- */
+
+const uint8_t *valve_take_key(struct valve_decoding *decoding, const uint8_t *next,
+                              struct valve_text *ret_key)
+{
+    struct valve_head head;
+    const uint8_t *body = valve_take_head(decoding, next, &head);
+
+    if (body == NULL || head.major != VALVE_MAJOR_TEXT || head.indefinite)
+        return valve_decoding_refuse_head(decoding, next, "text as key");
+    if (head.argument > valve_decoding_left(decoding, body))
+        return valve_decoding_refuse(decoding, next, "not well-formed");
+    *ret_key = (struct valve_text){(const char *)body, (size_t)head.argument};
+    return body + head.argument;
+}
+
+/* ---- Elements --------------------------------------------------------------------------------- */
+
+static bool resize(struct valve_decoding *decoding, struct valve_elements *elements, size_t room)
+{
+    const struct valve_type *type = elements->type;
+    size_t size;
+    void *items;
+
+    if (__builtin_mul_overflow(room, (size_t)type->size, &size))
+        return false;
+    items = valve_arena_resize(decoding->arena, elements->items, elements->room * type->size, size,
+                               type->alignment);
+    if (items == NULL)
+        return false;
+    elements->items = items;
+    elements->room = room;
+    return true;
+}
+
+const uint8_t *valve_elements_begin(struct valve_decoding *decoding,
+                                    struct valve_elements *elements, const uint8_t *place,
+                                    const struct valve_head *head, size_t least)
+{
+    const uint8_t *next = place + head->size;
+    size_t left = valve_decoding_left(decoding, next), bytes;
+
+    if (head->indefinite || head->argument == 0)
+        return next;
+    if (head->argument > left || __builtin_mul_overflow((size_t)head->argument, least, &bytes) ||
+        bytes > left)
+        return valve_decoding_refuse(decoding, place,
+                                     "%" PRIu64 " items of %s do not fit in the message",
+                                     head->argument, elements->type->name);
+    if (!resize(decoding, elements, (size_t)head->argument))
+        return valve_decoding_refuse_memory(decoding, place);
+    return next;
+}
+
+bool valve_elements_grow(struct valve_decoding *decoding, struct valve_elements *elements,
+                         const uint8_t *place)
+{
+    if (resize(decoding, elements, elements->room > 0 ? 2 * elements->room : FIRST_ROOM))
+        return true;
+    valve_decoding_refuse_memory(decoding, place);
+    return false;
+}
+
+void valve_elements_end(struct valve_decoding *decoding, struct valve_elements *elements,
+                        void *value)
+{
+    struct valve_list list = {elements->items, elements->count};
+
+    if (elements->count < elements->room)
+        resize(decoding, elements, elements->count);
+    memcpy(value, &list, sizeof list);
 }

@@ -1,99 +1,157 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * One run of the decoder: its state, and what the files that decode the several shapes share.
+ *
+ * A function that decodes takes the place of an item and returns the place behind it, or NULL: the
+ * item was refused, and the refusal says why. The input may be any bytes; nothing is read beyond
+ * their end.
  */
 #ifndef VALVE_RPC_DECODING_H
 #define VALVE_RPC_DECODING_H
 
+#include "rpc/arena.h"
 #include "rpc/cursor.h"
-#include "rpc/decoder.h"
-#include "rpc/head.h"
-#include "valve.h"
-
-/* One step of the path from the whole value to a part of it. Lives on the stack. */
-struct valve_step {
-    const struct valve_step *outer; /* NULL: the first step */
-    const char *name;               /* NULL: an element, by its index */
-    size_t name_size;
-    size_t index;
-};
+#include "rpc/refusal.h"
+#include "rpc/word.h"
 
 struct valve_decoding {
-    struct valve_cursor cursor;
+    const uint8_t *end;
     struct valve_arena *arena;
-    const struct valve_step *path; /* the innermost step; NULL at the top */
-    struct valve_error *error;
+    unsigned levels, max_levels; /* of arrays and maps that may still open, and at the start */
+    const uint8_t *place;        /* where the item that was refused begins */
+    struct valve_refusal refusal;
 };
 
-/* ---- Refusals: they write "PATH: words" to the error and return what the decoder returns. ---- */
+/* ---- Refusals: they return NULL -------------------------------------------------------------- */
 
-int valve_refuse(const struct valve_decoding *decoding, const char *format, ...) VALVE_PRINTF(2, 3);
-
-/* "expected this, found that". */
-int valve_refuse_head(const struct valve_decoding *decoding, const char *expected,
-                      const struct valve_head *head);
+const uint8_t *valve_decoding_refuse(struct valve_decoding *decoding, const uint8_t *place,
+                                     const char *format, ...) VALVE_PRINTF(3, 4) VALVE_COLD;
 
 /* Words around a name that came over the wire. */
-int valve_refuse_name(const struct valve_decoding *decoding, const char *before,
-                      const struct valve_text *name, const char *after);
+const uint8_t *valve_decoding_refuse_name(struct valve_decoding *decoding, const uint8_t *place,
+                                          const char *before, const struct valve_text *name,
+                                          const char *after) VALVE_COLD;
 
-/* -ENOMEM; the others return -EBADMSG. */
-int valve_refuse_memory(const struct valve_decoding *decoding);
+/* -ENOMEM, -ELOOP; the others are -EBADMSG. */
+const uint8_t *valve_decoding_refuse_memory(struct valve_decoding *decoding,
+                                            const uint8_t *place) VALVE_COLD;
+const uint8_t *valve_decoding_refuse_depth(struct valve_decoding *decoding,
+                                           const uint8_t *place) VALVE_COLD;
 
-/* ---- Input and memory: 0, or the refusal that was explained ---------------------------------- */
+/* "expected this, found that": what the head at this place begins. */
+const uint8_t *valve_decoding_refuse_head(struct valve_decoding *decoding, const uint8_t *place,
+                                          const char *expected) VALVE_COLD;
 
-static inline int valve_take_head(struct valve_decoding *decoding, struct valve_head *ret_head)
+/* The item at this place is not of the type, or out of its bounds: its head shows which. */
+const uint8_t *valve_decoding_refuse_item(struct valve_decoding *decoding, const uint8_t *place,
+                                          const struct valve_type *type) VALVE_COLD;
+
+/* What was refused is in this part of the value; `index` is its name where it has no other. */
+const uint8_t *valve_decoding_in_member(struct valve_decoding *decoding,
+                                        const struct valve_member *member, size_t index) VALVE_COLD;
+
+/* ---- Input ------------------------------------------------------------------------------------ */
+
+static inline size_t valve_decoding_left(const struct valve_decoding *decoding, const uint8_t *next)
 {
-    if (valve_cursor_head(&decoding->cursor, ret_head) < 0)
-        return valve_refuse(decoding, "not well-formed");
-    return 0;
+    return (size_t)(decoding->end - next);
 }
 
-/* The body behind the head of a definite string; of text, it must be UTF-8. */
-int valve_take_body(struct valve_decoding *decoding, const struct valve_head *head,
-                    const uint8_t **ret_data);
-int valve_take_text(struct valve_decoding *decoding, const struct valve_head *head,
-                    struct valve_text *ret_text);
+/* Reads the head at this place and returns what is behind it; NULL: none, and nothing is noted. */
+static inline const uint8_t *valve_take_head(const struct valve_decoding *decoding,
+                                             const uint8_t *next, struct valve_head *ret_head)
+{
+    if (valve_head_read(next, valve_decoding_left(decoding, next), ret_head) < 0)
+        return NULL;
+    return next + ret_head->size;
+}
 
-/* A key of a map: text, and of definite length. */
-int valve_take_key(struct valve_decoding *decoding, struct valve_text *ret_key);
+/* Moves behind an item of any type. */
+const uint8_t *valve_decoding_skip(struct valve_decoding *decoding, const uint8_t *next);
 
-/* Zeroed memory, of the arena, for `count` values of a type. */
-int valve_take_memory(struct valve_decoding *decoding, const struct valve_type *type, size_t count,
-                      void **ret_memory);
+/* Takes text of definite length, not yet known to be UTF-8, as the key of a map. */
+const uint8_t *valve_take_key(struct valve_decoding *decoding, const uint8_t *next,
+                              struct valve_text *ret_key);
 
-/*
- * How many items, or pairs, stand behind the head of an array or map; refused where so many, each
- * of `least` bytes, cannot lie before the end of the input.
- */
-int valve_count_items(struct valve_decoding *decoding, const struct valve_head *head,
-                      const struct valve_type *item, size_t least, size_t *ret_count);
+/* ---- Memory ----------------------------------------------------------------------------------- */
 
-/* The member of this name, sought from `first` on and then from the start; or type->count. */
-uint32_t valve_find_member(const struct valve_type *type, const struct valve_text *name,
-                           uint32_t first);
-
-/* ---- Shapes: each decodes the item at the cursor into a zeroed value ------------------------- */
-
-int valve_decode_value(struct valve_decoding *decoding, const struct valve_type *type, void *value);
+/* The elements of a list, the entries of a map, while they come. */
+struct valve_elements {
+    const struct valve_type *type;
+    uint8_t *items;
+    size_t count, room;
+};
 
 /*
- * A member in the value that holds it, as a step of the path; `index` is its name where it has no
- * other.
+ * Makes room for as many as the head at `place` announces, of at least `least` bytes each: no more
+ * are believed in than can lie between the head and the end of the input. Returns what is behind
+ * the head.
  */
-int valve_decode_member(struct valve_decoding *decoding, const struct valve_member *member,
-                        size_t index, void *value);
+const uint8_t *valve_elements_begin(struct valve_decoding *decoding,
+                                    struct valve_elements *elements, const uint8_t *place,
+                                    const struct valve_head *head, size_t least);
 
-int valve_decode_uint(struct valve_decoding *decoding, const struct valve_type *type, void *value);
-int valve_decode_int(struct valve_decoding *decoding, const struct valve_type *type, void *value);
-int valve_decode_bool(struct valve_decoding *decoding, const struct valve_type *type, void *value);
-int valve_decode_float(struct valve_decoding *decoding, const struct valve_type *type, void *value);
-int valve_decode_any(struct valve_decoding *decoding, void *value);
-int valve_decode_nil(struct valve_decoding *decoding, const struct valve_type *type);
-int valve_decode_text(struct valve_decoding *decoding, const struct valve_type *type, void *value);
-int valve_decode_bytes(struct valve_decoding *decoding, const struct valve_type *type, void *value);
-int valve_decode_struct(struct valve_decoding *decoding, const struct valve_type *type,
+/* Makes more room. False: there is no memory, which was noted. */
+bool valve_elements_grow(struct valve_decoding *decoding, struct valve_elements *elements,
+                         const uint8_t *place);
+
+/* The memory of one more; or NULL likewise. */
+static inline void *valve_elements_add(struct valve_decoding *decoding,
+                                       struct valve_elements *elements, const uint8_t *place)
+{
+    if (elements->count == elements->room && !valve_elements_grow(decoding, elements, place))
+        return NULL;
+    return elements->items + elements->count++ * elements->type->size;
+}
+
+/* No more come: the list or map of them is the value. */
+void valve_elements_end(struct valve_decoding *decoding, struct valve_elements *elements,
                         void *value);
-int valve_decode_map(struct valve_decoding *decoding, const struct valve_type *type, void *value);
+
+/* ---- Shapes ----------------------------------------------------------------------------------- */
+
+/*
+ * Decodes the item at `next` into a value. That need not be zeroed: all that the bytes speak of is
+ * set, and of what may be absent, that it is.
+ */
+typedef const uint8_t *valve_decode_function(struct valve_decoding *decoding,
+                                             const struct valve_type *type, void *value,
+                                             const uint8_t *next);
+
+valve_decode_function valve_decode_struct, valve_decode_tuple, valve_decode_list, valve_decode_map,
+    valve_decode_sum, valve_decode_choice;
+
+extern valve_decode_function *const valve_decode_functions[]; /* by shape */
+
+static inline const uint8_t *valve_decode_value(struct valve_decoding *decoding,
+                                                const struct valve_type *type, void *value,
+                                                const uint8_t *next)
+{
+    return valve_decode_functions[type->shape](decoding, type, value, next);
+}
+
+/* A member whose value is elsewhere: its memory is taken, and its pointer set. */
+const uint8_t *valve_decode_boxed(struct valve_decoding *decoding,
+                                  const struct valve_member *member, void *value,
+                                  const uint8_t *next);
+
+/* A member, in the value that holds it. */
+static inline const uint8_t *valve_decode_member(struct valve_decoding *decoding,
+                                                 const struct valve_member *member, void *value,
+                                                 const uint8_t *next)
+{
+    if ((member->flags & VALVE_MEMBER_BOXED) != 0)
+        return valve_decode_boxed(decoding, member, value, next);
+    return valve_decode_value(decoding, member->type, (uint8_t *)value + member->offset, next);
+}
+
+/* Whether that is the member's name. */
+static inline bool valve_is_named(const struct valve_member *member, const struct valve_text *name)
+{
+    if (member->name_size != name->size)
+        return false;
+    return name->size == 0 ||
+           (*member->name == *name->data && valve_same(member->name, name->data, name->size));
+}
 
 #endif

@@ -8,19 +8,29 @@
 #include "valve.h"
 
 /*
- * The bytes that the encoding of a value takes. -ELOOP: deeper than max_depth levels of arrays and
- * maps; -EINVAL: a kind that the type does not have, a number or length out of its range, text
- * that is not UTF-8.
+ * Encodes a value into `room` bytes at `data`. *ret_size is how many it takes: where that is more
+ * than the room, what was written is of no use. In one pass it is judged, written and measured.
+ *   -EINVAL  it breaks its type: a bound, text that is no UTF-8, an unknown kind, a null pointer,
+ *            keys that come twice, an index that names nothing
+ *   -ELOOP   it has more than max_depth levels of arrays and maps
+ * *ret_error (may be NULL) says where and what. The second is for one arm of a sum, given the arm's
+ * payload instead of a value of the sum.
  */
+int valve_encode_within(const struct valve_type *type, const void *value, unsigned max_depth,
+                        uint8_t *data, size_t room, size_t *ret_size,
+                        struct valve_error *ret_error);
+int valve_encode_arm_within(const struct valve_type *sum, unsigned arm, const void *payload,
+                            unsigned max_depth, uint8_t *data, size_t room, size_t *ret_size,
+                            struct valve_error *ret_error);
+
+/* The same in two steps, for who must know the size first: measures, judging; */
 int valve_encoded_size(const struct valve_type *type, const void *value, unsigned max_depth,
                        size_t *ret_size);
-
-/* Writes a value that valve_encoded_size() has measured; returns the end of what was written. */
-uint8_t *valve_encode(const struct valve_type *type, const void *value, uint8_t *data);
-
-/* The same for one arm of a sum, given the arm's payload instead of a value of the sum. */
 int valve_encoded_arm_size(const struct valve_type *sum, unsigned arm, const void *payload,
                            unsigned max_depth, size_t *ret_size);
+
+/* and writes what was measured, and has not changed since. Returns the end of what was written. */
+uint8_t *valve_encode(const struct valve_type *type, const void *value, uint8_t *data);
 uint8_t *valve_encode_arm(const struct valve_type *sum, unsigned arm, const void *payload,
                           uint8_t *data);
 

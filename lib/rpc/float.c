@@ -110,12 +110,12 @@ size_t valve_float_write(double number, uint8_t *data)
     uint64_t bits;
 
     if (isnan(number))
-        return write_bytes(0xf9, 0x7e00, 2, data);
+        return write_bytes(VALVE_INITIAL_HALF, 0x7e00, 2, data);
     if (!fits_single(number, &single)) {
         memcpy(&bits, &number, sizeof bits);
-        return write_bytes(0xfb, bits, 8, data);
+        return write_bytes(VALVE_INITIAL_DOUBLE, bits, 8, data);
     }
     if (!fits_half(single, &half))
-        return write_bytes(0xfa, single, 4, data);
-    return write_bytes(0xf9, half, 2, data);
+        return write_bytes(VALVE_INITIAL_SINGLE, single, 4, data);
+    return write_bytes(VALVE_INITIAL_HALF, half, 2, data);
 }

@@ -13,6 +13,7 @@ struct command {
     const char *name;
     const char *takes; /* the letters of its options, besides those that all take */
     bool reads;        /* bytes, from a file or stdin */
+    size_t max_size;   /* where the command line has none */
     /* 0, or -1 when something went wrong and was said. */
     int (*run)(const struct options *options, const struct subject *subject, struct output *output);
 };

@@ -9,10 +9,10 @@
 #include "schema.h"
 
 const struct command commands[] = {
-    {"print", "k", true, print_run},
-    {"convert", "k", true, convert_run},
-    {"generate", "ns", false, generate_run},
-    {"types", "", false, types_run},
+    {"print", "k", true, 16U << 20, print_run},
+    {"convert", "k", true, 16U << 20, convert_run},
+    {"generate", "ns", false, 1U << 10, generate_run},
+    {"types", "", false, 0, types_run},
     {0},
 };
 

@@ -17,7 +17,6 @@
 #include "commands.h"
 #include "message.h"
 
-#define DEFAULT_SIZE  (16U << 20)
 #define DEFAULT_DEPTH 256
 #define MOST_SIZE     (1U << 30)
 #define MOST_DEPTH    1000 /* each level is a few calls deep on the stack */
@@ -47,7 +46,7 @@ static const char help[] =
     "  -k, --keep-going     go on behind an item that is not of the type\n"
     "  -n, --count COUNT    generate so many (1)\n"
     "  -s, --seed SEED      generate the same ones for the same seed\n"
-    "  --max-size SIZE      most bytes of an item (16M; K, M and G are 1024s)\n"
+    "  --max-size SIZE      most bytes of an item (16M; 1K to generate)\n"
     "  --max-depth LEVELS   most arrays and maps inside each other (256)\n"
     "  -h, --help           show this\n"
     "  -V, --version        show the version\n"
@@ -225,7 +224,9 @@ static int read_options(struct options *options, int argc, char **argv, const ch
 
 size_t options_memory(const struct options *options)
 {
-    return options->limits.max_size > SIZE_MAX / 64 ? SIZE_MAX : 64 * options->limits.max_size;
+    size_t size = options->limits.max_size;
+
+    return size > SIZE_MAX / 128 ? SIZE_MAX : 64 * size + (1U << 20);
 }
 
 /* ---- The whole line -------------------------------------------------------------------------- */
@@ -246,6 +247,8 @@ static int take_files(struct options *options, int count, char **files)
         return usage_error("%s takes %s", options->command->name,
                            options->command->reads ? "a schema, and one file of CBOR"
                                                    : "a schema, and nothing else");
+    if (options->limits.max_size == 0)
+        options->limits.max_size = options->command->max_size;
     options->schema = files[0];
     if (count == 2 && strcmp(files[1], "-") != 0)
         options->file = files[1];
@@ -254,7 +257,7 @@ static int take_files(struct options *options, int count, char **files)
 
 int options_parse(int argc, char **argv, struct options *ret_options)
 {
-    struct options options = {.count = 1, .limits = {DEFAULT_SIZE, DEFAULT_DEPTH}};
+    struct options options = {.count = 1, .limits = {.max_depth = DEFAULT_DEPTH}};
     char shown[SHOWN_ROOM];
     bool done = false;
     int r;

@@ -53,6 +53,7 @@ enum status status_of_failure(int error, const char *words)
 
     switch (error) {
     case -EPROTO:
+    case -ECONNABORTED: /* inside an answer: how a server breaks off that cannot finish it */
         return STATUS_PROTOCOL;
     case -EREMOTE: /* an answer to the connection as a whole */
         answer = status_of_answer(valve_text(words));

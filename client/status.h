@@ -12,7 +12,7 @@ enum status {
     STATUS_SOME = 1,       /* some items failed, or exists found one missing */
     STATUS_USAGE = 2,      /* the command line is wrong */
     STATUS_CONNECTION = 3, /* no connection, or it was lost, or something took too long */
-    STATUS_PROTOCOL = 4,   /* the server broke the protocol */
+    STATUS_PROTOCOL = 4,   /* the server broke the protocol, or off in the middle of an answer */
     STATUS_DENIED = 5,     /* the server may not, or this client may not */
     STATUS_LOCAL = 6,      /* reading or writing on this machine failed */
 };

@@ -87,7 +87,7 @@ void valve_arena_init(struct valve_arena *arena, void *buffer, size_t size, size
 /* Memory of `size` bytes, aligned to `alignment` (a power of two), or NULL: limit or no memory. */
 void *valve_arena_alloc(struct valve_arena *arena, size_t size, size_t alignment);
 
-/* Forgets all that was handed out; keeps the first heap block warm. */
+/* Forgets all that was handed out; keeps the largest heap block warm. */
 void valve_arena_reset(struct valve_arena *arena);
 
 /* Gives everything back. An arena that was only zeroed is accepted. */
@@ -246,8 +246,9 @@ struct valve_server_options {
     uint64_t send_timeout;    /* ns in which the peer took nothing of what waits for it */
     uint64_t io_timeout;      /* ns for one job of the I/O pool, and for a resource to come free */
     uint64_t drain_timeout;   /* ns from valve_server_stop() until connections are cut */
-    void (*log)(void *context, enum valve_priority priority, const char *message); /* any thread */
-    void *log_context;
+    /* One line of text, which may quote what clients sent. Any thread. NULL: nobody hears of it. */
+    void (*log)(void *context, enum valve_priority priority, const char *message);
+    void *log_context;               /* and for `stopping` */
     void (*stopping)(void *context); /* main thread, when a stop begins; may be NULL */
 };
 
@@ -259,13 +260,20 @@ struct valve_listener_options {
     void *context;       /* what valve_call_listener() tells the handlers of it */
 };
 
-/* Log messages of WARNING and above go to stderr, for one. */
+/* Of the log, for one, what is a WARNING or worse goes to stderr: "valve: warning: ...". */
 void valve_server_options_default(struct valve_server_options *ret_options);
 
 /*
  * Serves until SIGTERM or SIGINT: all that a simple program needs. `options` may be NULL: the
- * defaults. Prints "listening on ADDRESS" to stdout once it is (with the port that the kernel
- * chose). 0: stopped in good order; else a negative errno, explained in *ret_error.
+ * defaults. The file of a Unix socket is for its owner and group (0660). Prints "listening on
+ * ADDRESS" to stdout once it is (with the port that the kernel chose). Process-wide: takes over the
+ * two signals for as long, ignores SIGPIPE from then on.
+ *   0           stopped, and everything was answered
+ *   -ETIMEDOUT  stopped, but calls that had not ended within the drain timeout, or by the second
+ *               signal, were cut
+ *   -EBUSY      stopped, but a job of the I/O pool is in the kernel's hands: the process should exit
+ *   others      it could not be started, or failed
+ * explained in *ret_error.
  */
 int valve_serve(const struct valve_service *service, const char *address,
                 const struct valve_server_options *options, struct valve_error *ret_error);
@@ -320,7 +328,14 @@ struct valve_server_facts {
 void valve_server_get_facts(const struct valve_server *server,
                             struct valve_server_facts *ret_facts);
 
-/* ---- Inside a handler ------------------------------------------------------------------------ */
+/* ---- Inside a handler ------------------------------------------------------------------------
+ *
+ * A handler runs in a fiber of its worker and may wait anywhere by the calls below, which suspend
+ * the fiber. It must not block the thread: what may is a job for the I/O pool. Every wait returns
+ * -ECANCELED once the call was cancelled, its client is gone or the server cuts it off, and
+ * -ETIMEDOUT once its own time is over, now or at the next wait: the handler then ends by an answer,
+ * such as an error with valve_error_words().
+ */
 
 /* The `context` of the listener that the call came by. */
 void *valve_call_listener(const struct valve_call *call);
@@ -360,7 +375,7 @@ struct valve_job {
  */
 int valve_call_run(struct valve_call *call, struct valve_job *job) VALVE_MUST_USE;
 
-/* Suspends the handler. 0 when `deadline` came, -ECANCELED or -ETIMEDOUT (the call's own). */
+/* Waits for nothing else. 0 when `deadline` came, -ECANCELED or -ETIMEDOUT (the call's own). */
 int valve_call_sleep(struct valve_call *call, uint64_t deadline) VALVE_MUST_USE;
 
 /*
@@ -377,6 +392,11 @@ struct valve_text valve_error_words(int error);
  * first byte of a large reply was sent, any other arm may still be answered instead; after that it
  * can only be finished, or broken off by answering anything else: the connection is closed inside
  * the item and what was to be answered is logged.
+ *
+ * A handler answers once. What C cannot prove of that is found at run time, and logged as an error
+ * with the names of the service and the method: of two answers the first stands, and the second is
+ * not sent; a handler that returns without its own answer, or with two where nobody can tell which
+ * was meant, costs its client the connection.
  */
 
 /* The whole reply at once. Does not wait. */
@@ -392,8 +412,8 @@ int valve_reply_try_turn(struct valve_call *call) VALVE_MUST_USE;
 
 /*
  * A list, element by element. begin takes the turn; add may wait for the client to read (0,
- * -ECANCELED, -ETIMEDOUT, -ENOMEM, -EMSGSIZE: the element is larger than an output buffer). After
- * an error, answer with an error.
+ * -ECANCELED, -ETIMEDOUT, -ENOMEM; -EINVAL, -ELOOP: the element breaks its type; -EMSGSIZE: it is
+ * larger than an output buffer). After an error, answer with an error.
  */
 int valve_reply_list_begin(struct valve_call *call, const struct valve_type *reply,
                            unsigned arm) VALVE_MUST_USE;
@@ -424,22 +444,29 @@ struct valve_answer valve_reply_bytes_file(struct valve_call *call, const struct
 /*
  * An item of a stream, before the reply. Sent as a whole, so items of several streams and small
  * replies may follow each other. Waits while more is unsent than a client that keeps up would
- * leave; a handler that is ahead of its client is suspended here.
- *   -ECANCELED, -ETIMEDOUT  also where it need not have waited; nothing was queued
- *   -EINVAL (it breaks its type), -EMSGSIZE (over 16 MiB), -ENOMEM
+ * leave: a handler that is ahead of its client is suspended here, and from time to time one that
+ * is not, so that others have their turn. Unless it returns 0 nothing was queued, and:
+ *   -ECANCELED, -ETIMEDOUT  also where it need not have waited; time is that of the whole stream
+ *   -EINVAL, -ELOOP  it breaks its type; this one may be left out
+ *   -EINVAL          the call was answered before, or a large reply begun: also logged
+ *   -EMSGSIZE        it is larger than 16 MiB
+ *   -ENOMEM
  */
 int valve_reply_item(struct valve_call *call, const struct valve_type *type,
                      const void *item) VALVE_MUST_USE;
 
-/* Nothing: the answer to a one-way request that was not refused. */
+/* Nothing: the answer to a one-way request. One that is refused is answered by an error. */
 struct valve_answer valve_reply_none(struct valve_call *call);
 
 /*
  * The answer is promised: whoever has *ret_later, another fiber or another thread, gives it, even
  * before the handler has returned. The fiber stays with the call until then, and so do its arena
  * and its request; cancellation, the call's deadline and a client that is gone end the call without
- * an answer from here (`cancelled`, `timeout`). A promise is a name, not a pointer: one that was
- * kept, or lost, or used twice, is harmless. It must not be used once the server was freed.
+ * an answer from here (`cancelled`, `timeout`). A server that stops waits for it as for any other.
+ * *ret_later may be used at once, also by the handler itself. A promise is a name, not a pointer:
+ * one that was kept, or lost, or used twice, is harmless; all zero, it is one that nobody made. It
+ * must not be used while the server is being freed, or after. (Without memory for it the call is answered `busy`,
+ * and nobody waits for the promise.)
  */
 struct valve_later {
     struct valve_server *server;
@@ -450,11 +477,11 @@ struct valve_answer valve_reply_later(struct valve_call *call, const struct valv
 
 /*
  * Gives a promised answer. From any thread, never waits.
- *   0           it is on its way
+ *   0           it is on its way; only a cancel, or the end of the call's time, may overtake it
  *   -EALREADY   it was given before; this is logged as an error of the service
- *   -ECANCELED  nobody waits for it any more
- *   -EINVAL     the payload breaks its type, or `reply` is not what was promised
- *   -ENOMEM     the promise stands
+ *   -ECANCELED  nobody waits for it any more (nor does the server remember one given long ago)
+ *   -EINVAL     the payload breaks its type, or `reply` is not what was promised,
+ *   -ENOMEM     no memory: in both cases the promise stands
  */
 int valve_later_reply(struct valve_later later, const struct valve_type *reply, unsigned arm,
                       const void *payload);
@@ -469,7 +496,8 @@ struct valve_pending {
     const struct valve_type *reply;
     const struct valve_type *item; /* of a stream before the reply, or NULL */
     void *context;                 /* the caller's; never touched */
-    void *waiter;                  /* the fiber that waits for this one */
+    void *owner;                   /* the fiber that started it, or NULL: a thread did */
+    void *waiter;                  /* the fiber that is suspended until this one comes, or NULL */
     uint32_t id;
     bool dropped; /* the client's own, in the place of one that was given up */
 };

@@ -73,6 +73,20 @@ START_TEST(a_small_one_is_16_kib_in_all)
 }
 END_TEST
 
+/* However small: whoever made it on another thread may not touch the pool. */
+START_TEST(one_without_a_pool_is_not_kept)
+{
+    struct valve_buffer *buffer = valve_buffer_new_odd(100);
+
+    ck_assert_ptr_nonnull(buffer);
+    ck_assert_uint_eq(buffer->capacity, 100);
+    ck_assert_uint_eq(buffer->start + buffer->end, 0);
+    valve_buffer_free(&pool, buffer);
+    for (unsigned class = 0; class < VALVE_BUFFER_ODD; class ++)
+        ck_assert_uint_eq(pool.count[class], 0);
+}
+END_TEST
+
 START_TEST(one_is_used_again_as_empty)
 {
     const size_t sizes[] = {100, large};
@@ -148,6 +162,7 @@ int main(void)
     tcase_add_checked_fixture(tests, set_up, tear_down);
     tcase_add_test(tests, sizes_have_classes);
     tcase_add_test(tests, a_small_one_is_16_kib_in_all);
+    tcase_add_test(tests, one_without_a_pool_is_not_kept);
     tcase_add_test(tests, one_is_used_again_as_empty);
     tcase_add_test(tests, an_odd_one_is_not_kept);
     tcase_add_loop_test(tests, no_more_are_kept_than_needed, 0, VALVE_BUFFER_ODD);

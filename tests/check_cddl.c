@@ -253,7 +253,7 @@ static const struct {
     {"t = [{\"A\" => [", "%u, ", "%u]}, {\"Error\" => tstr}]\n", 2000},
     {"t = [{\"A\" => a0}, {\"Error\" => tstr}]\n", "a%u = a%u / a%u\n", "a%u = tstr\n", 990},
     {"t = [{\"A\" => a0}, {\"Error\" => tstr}]\n", "a%u = {* tstr => a%u}\n", "a%u = tstr\n", 990},
-    {"t = [{\"A\" => a0}, {\"Error\" => tstr}]\n", "a%u = {* a%u => a%u}\n", "a%u = a%u\n", 990},
+    {"t = [{\"A\" => a0}, {\"Error\" => tstr}]\n", "a%u = {* a%u => a%u}\n", "a%u = a0\n", 990},
     {"t = [{\"A\" => a0}, {\"Error\" => tstr}]\n", "a%u = [t%u, * n%u]\n", "a%u = tstr\n", 400},
     {"t = [{\"A\" => uint}, {\"Error\" => tstr}]", " ;@index %u", "", 2000},
     {"t = [{\"A\" => a0}, {\"Error\" => tstr}]\n", "a%u = uint;@index a%u\n", "", 999},
@@ -270,6 +270,28 @@ START_TEST(stays_within_bounds)
     put_chain(stream, chains[_i].link, chains[_i].count, chains[_i].end);
     fclose(stream);
     survives(schema, size);
+    free(schema);
+}
+END_TEST
+
+/* 20 arrays, each of two of the one before it: 2^20 texts, by value. */
+START_TEST(refuses_values_that_fill_the_memory)
+{
+    char *schema = NULL;
+    size_t size;
+    FILE *stream = open_memstream(&schema, &size);
+    struct run run;
+
+    ck_assert_ptr_nonnull(stream);
+    fputs("t = [{\"A\" => a0}, {\"Error\" => tstr}]\n", stream);
+    put_chain(stream, "a%u = [a%u, a%u]\n", 20, "a%u = [tstr]\n");
+    fclose(stream);
+    run_begin(&run, schema, size, "t");
+    ck_assert_str_eq(run.report, "t.cddl:5:6: a value of this takes more than 1048576 bytes in C: "
+                                 "hold parts of it in lists\n"
+                                 "    a3 = [a4, a4]\n"
+                                 "         ^~~~~~~~\n");
+    run_end(&run);
     free(schema);
 }
 END_TEST
@@ -316,6 +338,7 @@ static Suite *cddl_suite(void)
     tcase_add_loop_test(anything, survives_truncation, 0, COUNT(schemas));
     tcase_add_loop_test(anything, survives_mutation, 0, COUNT(schemas));
     tcase_add_loop_test(anything, stays_within_bounds, 0, COUNT(chains));
+    tcase_add_test(anything, refuses_values_that_fill_the_memory);
     tcase_add_test(anything, refuses_deep_brackets);
     tcase_add_test(anything, refuses_long_schemas);
     tcase_set_timeout(anything, 120);

@@ -231,6 +231,15 @@ static const struct {
     {WITH("{x => tstr}\nx = \"k\""), AT("3:6: keys are text in the subset: \"k\" => T or k: T\n"
                                         "    a = {x => tstr}\n"
                                         "         ^")},
+    {WITH("{}"), AT("3:5: this holds nothing: it must have an entry\n"
+                    "    a = {}\n"
+                    "        ^~")},
+    {WITH("{* tstr => nope}"), AT("3:16: the name nope is not defined\n"
+                                  "    a = {* tstr => nope}\n"
+                                  "                   ^~~~")},
+    {WITH("{* tstr => {}}"), AT("3:16: this holds nothing: it must have an entry\n"
+                                "    a = {* tstr => {}}\n"
+                                "                   ^~")},
     /* Numbers and sizes */
     {WITH("4..2"), AT("3:5: this range ends below its start\n"
                       "    a = 4..2\n"
@@ -264,6 +273,9 @@ static const struct {
     {WITH("b .size 3\nb = tstr .size 2"), AT("3:5: this is limited already\n"
                                              "    a = b .size 3\n"
                                              "        ^")},
+    {WITH("0 .. b\nb = c\nc = b"), AT("5:5: b leads back to itself with no array or map between\n"
+                                      "    c = b\n"
+                                      "        ^")},
     /* Choices */
     {WITH("\"X\" / {\"X\" => tstr}"),
      AT("3:12: the variant \"X\" stands twice in a sum, first in line 3\n"

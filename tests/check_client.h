@@ -5,7 +5,9 @@
 
 #include <check.h>
 
+void add_oneway_tests(Suite *suite);
 void add_reply_tests(Suite *suite);
+void add_stream_tests(Suite *suite);
 void add_violation_tests(Suite *suite);
 
 #endif

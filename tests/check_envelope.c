@@ -196,6 +196,33 @@ START_TEST(what_is_written)
 }
 END_TEST
 
+START_TEST(items_of_streams)
+{
+    static const struct {
+        uint32_t id;
+        const char *hex;
+    } rows[] = {
+        {1, "830105f5"},
+        {23, "831705f5"},
+        {24, "83181805f5"},
+        {65535, "8319ffff05f5"},
+        {UINT32_MAX, "831affffffff05f5"},
+    };
+
+    for (int i = 0; i < LENGTH(rows); i++) {
+        struct bytes wanted = from_hex(rows[i].hex);
+        uint8_t data[VALVE_ENVELOPE_PREFIX + 1 + VALVE_ENVELOPE_SUFFIX];
+        uint8_t *end = valve_envelope_write_item(rows[i].id, data);
+
+        ck_assert_uint_le((size_t)(end - data), VALVE_ENVELOPE_PREFIX);
+        *end++ = 0x05;
+        end = valve_envelope_end_item(end);
+        ck_assert_uint_eq((size_t)(end - data), wanted.size);
+        ck_assert_mem_eq(data, wanted.data, wanted.size);
+    }
+}
+END_TEST
+
 static Suite *envelope_suite(void)
 {
     Suite *suite = suite_create("envelope");
@@ -205,6 +232,7 @@ static Suite *envelope_suite(void)
     tcase_add_loop_test(tcase, bad_envelopes, 0, LENGTH(bads));
     tcase_add_test(tcase, the_id_of_an_item_that_was_broken_off);
     tcase_add_test(tcase, what_is_written);
+    tcase_add_test(tcase, items_of_streams);
     suite_add_tcase(suite, tcase);
     return suite;
 }

@@ -29,10 +29,10 @@ static struct calc_eval_answer eval(void *context, struct calc_eval_reply reply,
                                     const struct calc_expr *expr)
 {
     (void)context;
-    if (expr->kind != CALC_EXPR_ADD || expr->add.item0->kind != CALC_EXPR_NUM ||
-        expr->add.item1->kind != CALC_EXPR_NUM)
+    if (expr->kind != CALC_EXPR_ADD || expr->add.left->kind != CALC_EXPR_NUM ||
+        expr->add.right->kind != CALC_EXPR_NUM)
         return calc_eval_reply_error(reply, valve_text("bad-request: only sums of numbers"));
-    return calc_eval_reply_value(reply, expr->add.item0->num + expr->add.item1->num);
+    return calc_eval_reply_value(reply, expr->add.left->num + expr->add.right->num);
 }
 
 static struct calc_eval_result call_calc(const struct calc_expr *expr)

@@ -13,8 +13,7 @@
 #include <unistd.h>
 
 #include "fiber/fiber.h"
-#include "tests/order_service.h"
-#include "tests/server_fixture.h"
+#include "tests/order_fixture.h"
 
 static struct rig rig;
 static struct tally begun, ended; /* handlers */
@@ -113,7 +112,7 @@ static struct valve_answer poll_and_close(struct valve_call *call, const uint64_
 static struct valve_answer echo(struct valve_call *call, const uint64_t *numbers)
 {
     uint64_t echoed = 0;
-    uint8_t bytes[4096];
+    uint8_t bytes[2048];
     ssize_t size = 1;
 
     (void)numbers;
@@ -134,18 +133,12 @@ static struct valve_answer echo(struct valve_call *call, const uint64_t *numbers
     return order_done(call, echoed);
 }
 
-static struct valve_answer now(struct valve_call *call, const uint64_t *numbers)
-{
-    return order_done(call, numbers[0]);
-}
-
 static const struct order orders[] = {
     {"both", wait_for_both},
     {"echo", echo},
     {"look", look},
     {"look-bad", look_at_nothing},
     {"mistakes", make_mistakes},
-    {"now", now},
     {"own", poll_and_close},
     {"read", wait_to_read},
     {"write", wait_to_write},
@@ -156,11 +149,7 @@ static const struct order orders[] = {
 
 static void set_up(void)
 {
-    static struct valve_service service;
-
-    rig_init(&rig);
-    service = order_service(orders);
-    rig.served = &service;
+    rig_init_orders(&rig, orders);
     tally_init(&begun);
     tally_init(&ended);
     ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
@@ -177,28 +166,6 @@ static void tear_down(void)
 {
     close(ends[0]);
     close_other_end();
-}
-
-static struct peer start_and_ask(const char *order)
-{
-    struct peer peer;
-
-    rig_start(&rig);
-    peer = peer_connect(rig.address);
-    peer_ask(&peer, 1, "Do", order);
-    return peer;
-}
-
-static void stop(struct peer *peer)
-{
-    peer_close(peer);
-    rig_stop(&rig);
-}
-
-static void ping(struct peer *peer)
-{
-    peer_ask(peer, 9999, "Do", "now");
-    peer_expect(peer, 9999, "Done");
 }
 
 static void write_other_end(void)
@@ -227,16 +194,16 @@ static void empty_other_end(void)
 START_TEST(until_there_is_something_to_read)
 {
     static const char *const asked[] = {"read", "read 100000"};
-    struct peer peer = start_and_ask(asked[_i]);
+    struct peer peer = rig_ask(&rig, asked[_i]);
 
     tally_await(&begun, 1);
-    ping(&peer);
+    peer_order_now(&peer);
     ck_assert_uint_eq(tally_get(&ended), 0);
     write_other_end();
     peer_expect(&peer, 1, "Done");
-    peer_ask(&peer, 2, "Do", asked[_i]); /* it is still there */
+    peer_order(&peer, 2, asked[_i]); /* it is still there */
     peer_expect(&peer, 2, "Done");
-    stop(&peer);
+    rig_end(&rig, &peer);
 }
 END_TEST
 
@@ -245,13 +212,13 @@ START_TEST(until_there_is_room_to_write)
     struct peer peer;
 
     fill_own_end();
-    peer = start_and_ask("write");
+    peer = rig_ask(&rig, "write");
     tally_await(&begun, 1);
-    ping(&peer);
+    peer_order_now(&peer);
     ck_assert_uint_eq(tally_get(&ended), 0);
     empty_other_end();
     peer_expect(&peer, 1, "Done");
-    stop(&peer);
+    rig_end(&rig, &peer);
 }
 END_TEST
 
@@ -261,27 +228,27 @@ START_TEST(until_the_other_end_is_closed)
     struct peer peer;
 
     fill_own_end();
-    peer = start_and_ask(asked[_i]);
+    peer = rig_ask(&rig, asked[_i]);
     tally_await(&begun, 1);
     close_other_end();
     peer_expect(&peer, 1, "Done");
-    stop(&peer);
+    rig_end(&rig, &peer);
 }
 END_TEST
 
 START_TEST(until_either_is_possible)
 {
-    struct peer peer = start_and_ask("both");
+    struct peer peer = rig_ask(&rig, "both");
 
     peer_expect(&peer, 1, "Done");
     fill_own_end();
-    peer_ask(&peer, 2, "Do", "both");
+    peer_order(&peer, 2, "both");
     tally_await(&begun, 2);
-    ping(&peer);
+    peer_order_now(&peer);
     ck_assert_uint_eq(tally_get(&ended), 1);
     write_other_end();
     peer_expect(&peer, 2, "Done");
-    stop(&peer);
+    rig_end(&rig, &peer);
 }
 END_TEST
 
@@ -291,27 +258,27 @@ START_TEST(several_wait_for_one_descriptor)
     struct peer peer;
 
     fill_own_end();
-    peer = start_and_ask("read");
-    peer_ask(&peer, 2, "Do", "write");
-    peer_ask(&peer, 3, "Do", "read");
-    peer_ask(&peer, 4, "Do", "write");
+    peer = rig_ask(&rig, "read");
+    peer_order(&peer, 2, "write");
+    peer_order(&peer, 3, "read");
+    peer_order(&peer, 4, "write");
     tally_await(&begun, 4);
     write_other_end();
     ck_assert_uint_eq(peer_receive(&peer).id % 2, 1);
     ck_assert_uint_eq(peer_receive(&peer).id % 2, 1);
-    ping(&peer);
+    peer_order_now(&peer);
     ck_assert_uint_eq(tally_get(&ended), 2);
     empty_other_end();
     ck_assert_uint_eq(peer_receive(&peer).id % 2, 0);
     ck_assert_uint_eq(peer_receive(&peer).id % 2, 0);
-    stop(&peer);
+    rig_end(&rig, &peer);
 }
 END_TEST
 
 START_TEST(a_megabyte_there_and_back)
 {
     enum { SIZE = 1 << 20 };
-    struct peer peer = start_and_ask("echo");
+    struct peer peer = rig_ask(&rig, "echo");
     size_t sent = 0, received = 0;
 
     while (received < SIZE) {
@@ -334,7 +301,7 @@ START_TEST(a_megabyte_there_and_back)
     }
     shutdown(ends[1], SHUT_WR);
     peer_expect(&peer, 1, "Done");
-    stop(&peer);
+    rig_end(&rig, &peer);
 }
 END_TEST
 
@@ -347,12 +314,12 @@ START_TEST(many_at_once)
     rig_start(&rig);
     peer = peer_connect(rig.address);
     for (uint32_t i = 1; i <= COUNT; i++)
-        peer_ask(&peer, i, "Do", "read");
+        peer_order(&peer, i, "read");
     tally_await(&begun, COUNT);
     write_other_end();
     for (uint32_t i = 1; i <= COUNT; i++)
         ck_assert_uint_eq(peer_receive(&peer).variant_size, strlen("Done"));
-    stop(&peer);
+    rig_end(&rig, &peer);
 }
 END_TEST
 
@@ -361,43 +328,43 @@ END_TEST
 START_TEST(a_deadline_ends_it)
 {
     uint64_t begin = valve_deadline(0);
-    struct peer peer = start_and_ask("read 50");
+    struct peer peer = rig_ask(&rig, "read 50");
 
     peer_expect_error(&peer, 1, "timeout");
     ck_assert_int_eq(last_result, -ETIMEDOUT);
     ck_assert_uint_ge(valve_deadline(0) - begin, 50 * MILLISECOND);
     write_other_end(); /* nobody waits for it: no harm is done */
-    ping(&peer);
-    stop(&peer);
+    peer_order_now(&peer);
+    rig_end(&rig, &peer);
 }
 END_TEST
 
 START_TEST(a_deadline_that_has_passed)
 {
-    struct peer peer = start_and_ask("look");
+    struct peer peer = rig_ask(&rig, "look");
 
     peer_expect_error(&peer, 1, "timeout");
     write_other_end();
-    peer_ask(&peer, 2, "Do", "look");
+    peer_order(&peer, 2, "look");
     peer_expect(&peer, 2, "Done");
-    peer_ask(&peer, 3, "Do", "look-bad");
+    peer_order(&peer, 3, "look-bad");
     peer_expect_error(&peer, 3, "io");
     ck_assert_int_eq(last_result, -EBADF);
-    stop(&peer);
+    rig_end(&rig, &peer);
 }
 END_TEST
 
 START_TEST(a_cancel_ends_it)
 {
-    struct peer peer = start_and_ask("read");
+    struct peer peer = rig_ask(&rig, "read");
 
     tally_await(&begun, 1);
     peer_cancel(&peer, 1);
     peer_expect_error(&peer, 1, "cancelled");
     ck_assert_int_eq(last_result, -ECANCELED);
     write_other_end();
-    ping(&peer);
-    stop(&peer);
+    peer_order_now(&peer);
+    rig_end(&rig, &peer);
 }
 END_TEST
 
@@ -408,22 +375,22 @@ START_TEST(the_timeout_of_the_call_ends_it)
 
     rig_start(&rig);
     peer = peer_connect(rig.address);
-    peer_ask_within(&peer, 1, "Do", asked[_i], 50);
+    peer_order_within(&peer, 1, asked[_i], 50);
     peer_expect_error(&peer, 1, "timeout");
     ck_assert_int_eq(last_result, -ETIMEDOUT);
-    stop(&peer);
+    rig_end(&rig, &peer);
 }
 END_TEST
 
 START_TEST(a_client_that_is_gone_ends_it)
 {
-    struct peer peer = start_and_ask("read"), other = peer_connect(rig.address);
+    struct peer peer = rig_ask(&rig, "read"), other = peer_connect(rig.address);
 
     tally_await(&begun, 1);
     peer_close(&peer);
     tally_await(&ended, 1);
     ck_assert_int_eq(last_result, -ECANCELED);
-    stop(&other);
+    rig_end(&rig, &other);
 }
 END_TEST
 
@@ -432,7 +399,7 @@ START_TEST(a_stop_cuts_it)
     struct peer peer;
 
     rig.options.drain_timeout = 100 * MILLISECOND;
-    peer = start_and_ask("read");
+    peer = rig_ask(&rig, "read");
     tally_await(&begun, 1);
     valve_server_stop(rig.server);
     tally_await(&ended, 1);
@@ -452,22 +419,22 @@ START_TEST(a_descriptor_may_be_closed_after_the_wait)
     rig_start(&rig);
     peer = peer_connect(rig.address);
     for (uint32_t i = 1; i <= CALLS; i++)
-        peer_ask(&peer, i, "Do", "own 100");
+        peer_order(&peer, i, "own 100");
     for (uint32_t i = 1; i <= CALLS; i++) {
         struct item item = peer_receive(&peer);
 
         ck_assert_msg(item.variant_size == strlen("Done"), "%d", last_result);
     }
-    stop(&peer);
+    rig_end(&rig, &peer);
 }
 END_TEST
 
 START_TEST(what_cannot_be_waited_for)
 {
-    struct peer peer = start_and_ask("mistakes");
+    struct peer peer = rig_ask(&rig, "mistakes");
 
     peer_expect(&peer, 1, "Done");
-    stop(&peer);
+    rig_end(&rig, &peer);
 }
 END_TEST
 

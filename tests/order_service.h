@@ -29,7 +29,7 @@ struct order {
     struct valve_answer (*carry_out)(struct valve_call *call, const uint64_t *numbers);
 };
 
-/* The service that knows these orders; a word of NULL ends them. */
+/* The service that knows these orders, and "now N": Done at once. A word of NULL ends them. */
 struct valve_service order_service(const struct order *orders);
 
 /* Answers. */

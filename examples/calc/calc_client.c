@@ -44,12 +44,12 @@ static const struct calc_expr *read_expr(struct reader *reader, unsigned depth)
     errno = 0;
     if (strcmp(word, "add") == 0) {
         expr->kind = CALC_EXPR_ADD;
-        expr->add.item0 = read_expr(reader, depth - 1);
-        expr->add.item1 = read_expr(reader, depth - 1);
+        expr->add.left = read_expr(reader, depth - 1);
+        expr->add.right = read_expr(reader, depth - 1);
     } else if (strcmp(word, "mul") == 0) {
         expr->kind = CALC_EXPR_MUL;
-        expr->mul.item0 = read_expr(reader, depth - 1);
-        expr->mul.item1 = read_expr(reader, depth - 1);
+        expr->mul.left = read_expr(reader, depth - 1);
+        expr->mul.right = read_expr(reader, depth - 1);
     } else if (strcmp(word, "let") == 0 && *reader->next != NULL) {
         expr->kind = CALC_EXPR_LET;
         expr->let.name = valve_text(*reader->next++);

@@ -69,12 +69,12 @@ static const char *evaluate(const struct calc_expr *expr, const struct binding *
     case CALC_EXPR_VAR:
         return look_up(expr->var, bound, ret_value);
     case CALC_EXPR_ADD:
-        problem = evaluate_both(expr->add.item0, expr->add.item1, bound, &left, &right);
+        problem = evaluate_both(expr->add.left, expr->add.right, bound, &left, &right);
         if (problem == NULL && __builtin_add_overflow(left, right, ret_value))
             problem = "overflow: a sum does not fit into 64 bits";
         break;
     case CALC_EXPR_MUL:
-        problem = evaluate_both(expr->mul.item0, expr->mul.item1, bound, &left, &right);
+        problem = evaluate_both(expr->mul.left, expr->mul.right, bound, &left, &right);
         if (problem == NULL && __builtin_mul_overflow(left, right, ret_value))
             problem = "overflow: a product does not fit into 64 bits";
         break;

@@ -38,8 +38,6 @@ static unsigned heads_of(struct cddl_schema *schema, struct cddl_type *type)
     };
     unsigned all = 0;
 
-    if (type == &schema->unknown)
-        return 0;
     if (type->shape == CDDL_CHOICE)
         return heads_of_choice(schema, type);
     if (type->shape == CDDL_INT)

@@ -182,6 +182,52 @@ const struct cddl_member **cddl_members_as_sent(struct cddl_pool *pool,
     return order;
 }
 
+/* ---- Sizes ---- */
+
+/* Bytes in C, where pointers have eight. */
+static uint64_t size_of_member(const struct cddl_member *member)
+{
+    uint64_t presence = member->optional ? 8 : 0;
+
+    if (cddl_is_void(member))
+        return presence;
+    if (member->boxed)
+        return presence + 8;
+    return presence + (cddl_is_scalar(member->type) ? 16 : member->type->size);
+}
+
+static uint64_t size_of(const struct cddl_type *type)
+{
+    bool shared = type->shape == CDDL_SUM || type->shape == CDDL_CHOICE;
+    uint64_t size = 0;
+
+    if (cddl_is_sequence(type))
+        return 16;
+    for (unsigned i = 0; i < type->count; i++) {
+        uint64_t more = size_of_member(&type->members[i]);
+
+        if (!shared)
+            size += more;
+        else if (more > size)
+            size = more;
+    }
+    return shared ? 8 + size : size;
+}
+
+/* Each rule may hold the one before it twice: a few lines would make more than any memory holds. */
+static void check_sizes(struct cddl_schema *schema)
+{
+    for (struct cddl_type *type = schema->definitions; type != NULL; type = type->then) {
+        type->size = size_of(type);
+        if (type->size <= CDDL_MAX_VALUE)
+            continue;
+        cddl_problem(schema->source, type->span,
+                     "a value of this takes more than %d bytes in C: hold parts of it in lists",
+                     CDDL_MAX_VALUE);
+        type->size = 0; /* one problem is enough for all that hold it */
+    }
+}
+
 void cddl_lay_out(struct cddl_schema *schema)
 {
     drop_unused_types(schema);
@@ -191,4 +237,5 @@ void cddl_lay_out(struct cddl_schema *schema)
             box_members(type);
     find_circular_sequences(schema);
     order_definitions(schema);
+    check_sizes(schema);
 }

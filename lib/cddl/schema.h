@@ -12,7 +12,8 @@
 
 enum {
     CDDL_MAX_TYPES = 2000,
-    CDDL_MAX_MEMBERS = 1000, /* of one type */
+    CDDL_MAX_MEMBERS = 1000,  /* of one type */
+    CDDL_MAX_VALUE = 1 << 20, /* bytes of a value in C, without what it points to */
 };
 
 /* The shapes of valve.h. */
@@ -68,6 +69,7 @@ struct cddl_type {
     bool has_edges;          /* an index, or something that holds one */
     unsigned heads;          /* the heads that its encodings begin with, as bits */
     uint64_t least;          /* bytes of the smallest encoding; CDDL_ENDLESS: there is none */
+    uint64_t size;           /* most bytes of a value in C, without what it points to */
     struct cddl_type *list;  /* the inline list of these, once there is one */
     struct cddl_type *map;   /* likewise the inline map from any text to these */
     struct cddl_type *next;  /* in the order of discovery, */

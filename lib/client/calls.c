@@ -71,16 +71,26 @@ static void grow(struct valve_calls *calls)
     *calls = larger;
 }
 
+static bool is_free(const struct valve_calls *calls, uint32_t id)
+{
+    return id != 0 && id != VALVE_CALLS_ONE_WAY && *link_to(calls, id) == NULL;
+}
+
 void valve_calls_add(struct valve_calls *calls, struct valve_pending *pending)
 {
     if (calls->count >= calls->chain_count)
         grow(calls);
     do
         calls->last_id++;
-    while (calls->last_id == 0 || *link_to(calls, calls->last_id) != NULL);
+    while (!is_free(calls, calls->last_id));
     pending->id = calls->last_id;
     insert(calls, pending);
     calls->count++;
+}
+
+struct valve_pending *valve_calls_find(const struct valve_calls *calls, uint32_t id)
+{
+    return *link_to(calls, id);
 }
 
 struct valve_pending *valve_calls_take(struct valve_calls *calls, uint32_t id)
@@ -98,6 +108,19 @@ struct valve_pending *valve_calls_take(struct valve_calls *calls, uint32_t id)
 bool valve_calls_contain(const struct valve_calls *calls, const struct valve_pending *pending)
 {
     return *link_to(calls, pending->id) == pending;
+}
+
+bool valve_calls_contain_one_of(const struct valve_calls *calls, const struct valve_fiber *fiber)
+{
+    for (size_t i = 0; i < calls->chain_count; i++) {
+        const struct valve_pending *pending = calls->chains[i];
+
+        for (; pending != NULL; pending = pending->next) {
+            if (pending->owner == fiber && !pending->dropped)
+                return true;
+        }
+    }
+    return false;
 }
 
 void valve_calls_replace(struct valve_calls *calls, struct valve_pending *pending,

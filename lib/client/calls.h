@@ -7,6 +7,11 @@
 
 #include "valve.h"
 
+struct valve_fiber;
+
+/* The id of all one-way requests, which wait for nothing. No call is given it. */
+#define VALVE_CALLS_ONE_WAY UINT32_MAX
+
 /*
  * A hash table that is chained through the calls themselves: adding one allocates nothing but,
  * now and then, a larger array of chains. It owns none of them.
@@ -22,14 +27,20 @@ struct valve_calls {
 int valve_calls_init(struct valve_calls *calls);
 void valve_calls_fini(struct valve_calls *calls);
 
-/* Adds a call under an id of its own: the next that is neither 0 nor in use. */
+/* Adds a call under an id of its own: the next that is neither reserved nor in use. */
 void valve_calls_add(struct valve_calls *calls, struct valve_pending *pending);
 
-/* Takes the call of this id out of the table; NULL: there is none. */
+/* The call of this id, or NULL. */
+struct valve_pending *valve_calls_find(const struct valve_calls *calls, uint32_t id);
+
+/* The same, taken out of the table. */
 struct valve_pending *valve_calls_take(struct valve_calls *calls, uint32_t id);
 
 /* Whether this very call is in the table. */
 bool valve_calls_contain(const struct valve_calls *calls, const struct valve_pending *pending);
+
+/* Whether a call that this fiber has started is in the table. Looks at them all, at worst. */
+bool valve_calls_contain_one_of(const struct valve_calls *calls, const struct valve_fiber *fiber);
 
 /* Puts a copy of a call in its place. */
 void valve_calls_replace(struct valve_calls *calls, struct valve_pending *pending,

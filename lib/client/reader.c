@@ -40,7 +40,8 @@ int valve_reader_refuse(struct valve_client *client, const char *format, ...)
     if (client->current.id == 0)
         return valve_client_break(client, -EPROTO, "the server broke the protocol: %.400s", words);
     return valve_client_break(client, -EPROTO,
-                              "the server broke the protocol in the reply to call %u: %.400s",
+                              "the server broke the protocol in %s call %u: %.400s",
+                              client->stage == VALVE_CLIENT_ITEM ? "an item of" : "the reply to",
                               client->current.id, words);
 }
 
@@ -52,7 +53,8 @@ static int refuse_end(struct valve_client *client)
     size_t waiting = client->calls.count - client->dropped_waiting;
 
     if (client->stage != VALVE_CLIENT_BETWEEN || valve_reader_size(client) > 0)
-        return valve_client_break(client, -EPROTO, "the stream ended inside a reply (%s)", how);
+        return valve_client_break(client, -ECONNABORTED, "the stream ended inside a reply (%s)",
+                                  how);
     return valve_client_break(client, -ECONNRESET, "%s; calls not answered: %zu", how, waiting);
 }
 
@@ -63,6 +65,8 @@ int valve_reader_explain(struct valve_client *client, int error)
         return refuse_end(client);
     case -ETIMEDOUT:
         return valve_client_fail(client, error, "the server did not answer in time");
+    case -ECANCELED:
+        return valve_client_fail(client, error, "the wait for the server was cancelled");
     default:
         return valve_client_fail(client, error, "receiving: %s", strerrordesc_np(-error));
     }
@@ -159,7 +163,8 @@ static void take_item(struct valve_client *client)
 static bool stands_alone(const struct valve_type *type)
 {
     return type->shape == VALVE_SHAPE_UINT || type->shape == VALVE_SHAPE_INT ||
-           type->shape == VALVE_SHAPE_BOOL || type->shape == VALVE_SHAPE_NIL;
+           type->shape == VALVE_SHAPE_BOOL || type->shape == VALVE_SHAPE_FLOAT ||
+           type->shape == VALVE_SHAPE_NIL;
 }
 
 int valve_reader_value(struct valve_client *client, const struct valve_type *type,

@@ -5,8 +5,9 @@
  * Nothing is taken from the input before it is there as a whole. So -ETIMEDOUT leaves everything
  * as it was, and the same call goes on where it stopped.
  *
- * All return 0 or a negative errno with words in the client: -ETIMEDOUT, -ENOMEM, or after
- * breaking the connection -ECONNRESET (the stream ended between items) and -EPROTO.
+ * All return 0 or a negative errno with words in the client: -ETIMEDOUT, -ECANCELED, -ENOMEM, or
+ * after breaking the connection -ECONNRESET (the stream ended between two items), -ECONNABORTED
+ * (inside one) and -EPROTO (it is not what the protocol allows).
  */
 #ifndef VALVE_CLIENT_READER_H
 #define VALVE_CLIENT_READER_H
@@ -44,7 +45,7 @@ int valve_reader_item(struct valve_client *client, uint64_t deadline, size_t *re
 int valve_reader_value(struct valve_client *client, const struct valve_type *type,
                        struct valve_arena *arena, void *value, uint64_t deadline);
 
-/* Breaks the connection over what the reply at hand contains. Returns -EPROTO. */
+/* Breaks the connection over what the reply or item at hand contains. Returns -EPROTO. */
 int valve_reader_refuse(struct valve_client *client, const char *format, ...) VALVE_PRINTF(2, 3);
 
 #endif

@@ -1,136 +1,62 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The client's end of the byte stream: connecting, queueing, and waiting with a deadline.
+ * The client's end of the byte stream: queueing, sending, receiving, and waiting with a deadline.
  */
 #define _GNU_SOURCE
 #include "client/transport.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/time.h>
 #include <unistd.h>
 
-#include "fiber/clock.h"
+#include "fiber/fiber.h"
 
 #define INPUT_ROOM  ((size_t)64 * 1024) /* what the input buffer holds unless an item needs more */
 #define OUTPUT_ROOM ((size_t)4 * 1024)
+#define FAIR_SHARE  ((size_t)256 * 1024) /* bytes that a fiber receives in a row */
 #define SECOND      UINT64_C(1000000000)
 
 /* ---- Waiting --------------------------------------------------------------------------------- */
 
-/* Waits for one of `events`: 0, -ETIMEDOUT or another negative errno; a signal wakes no one. */
-static int wait_for(int socket, short events, uint64_t deadline)
+/* The whole thread waits. A signal wakes it early, which does no harm: it tries again. */
+static int wait_on_thread(int socket, short events, uint64_t now, uint64_t deadline)
 {
     struct pollfd poll = {.fd = socket, .events = events};
     struct timespec left, *limit = NULL;
-    uint64_t now = valve_clock_now();
-    int r;
 
-    if (deadline <= now)
-        return -ETIMEDOUT;
     if (deadline != VALVE_NEVER) {
         left.tv_sec = (time_t)((deadline - now) / SECOND);
         left.tv_nsec = (long)((deadline - now) % SECOND);
         limit = &left;
     }
-    r = ppoll(&poll, 1, limit, NULL);
-    if (r < 0 && errno != EINTR)
-        return -errno;
-    return 0; /* whoever waits tries again, and finds out whether the deadline has passed */
-}
-
-/* ---- Connecting ------------------------------------------------------------------------------ */
-
-static int set_nonblocking(int socket)
-{
-    int flags = fcntl(socket, F_GETFL);
-
-    if (flags < 0 || fcntl(socket, F_SETFL, flags | O_NONBLOCK) < 0)
+    if (ppoll(&poll, 1, limit, NULL) < 0 && errno != EINTR)
         return -errno;
     return 0;
 }
 
-/*
- * A Unix socket whose backlog is full tells a non-blocking caller only to try again, and nothing
- * says when: so this one blocks, with a time limit.
- */
-static int connect_local(int socket, const struct valve_address *address, uint64_t deadline)
+int valve_transport_wait(int socket, short events, uint64_t deadline)
 {
-    for (;;) {
-        uint64_t now = valve_clock_now();
-        struct timeval limit = {0}; /* none */
-
-        if (deadline <= now)
-            return -ETIMEDOUT;
-        if (deadline != VALVE_NEVER) {
-            uint64_t microseconds = (deadline - now) / 1000 + 1; /* never 0: that is no limit */
-
-            limit.tv_sec = (time_t)(microseconds / 1000000);
-            limit.tv_usec = (suseconds_t)(microseconds % 1000000);
-        }
-        if (setsockopt(socket, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit) < 0)
-            return -errno;
-        if (connect(socket, &address->socket.any, address->size) == 0)
-            return set_nonblocking(socket);
-        if (errno != EINTR && errno != EAGAIN)
-            return -errno;
-    }
-}
-
-static int connect_tcp(int socket, const struct valve_address *address, uint64_t deadline)
-{
-    struct pollfd poll = {.fd = socket, .events = POLLOUT};
-    int error = 0, on = 1, r;
-    socklen_t size = sizeof error;
-
-    r = set_nonblocking(socket);
-    if (r < 0)
-        return r;
-    if (setsockopt(socket, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on) < 0)
-        return -errno;
-    if (connect(socket, &address->socket.any, address->size) == 0)
-        return 0;
-    if (errno != EINPROGRESS && errno != EINTR)
-        return -errno;
-    do {
-        r = wait_for(socket, POLLOUT, deadline);
-        if (r < 0)
-            return r;
-    } while (ppoll(&poll, 1, &(struct timespec){0}, NULL) <= 0);
-    if (getsockopt(socket, SOL_SOCKET, SO_ERROR, &error, &size) < 0)
-        return -errno;
-    return -error;
-}
-
-int valve_transport_connect(struct valve_transport *transport, const struct valve_address *address,
-                            uint64_t deadline)
-{
-    struct valve_transport made = {.socket = -1};
+    uint64_t now = valve_clock_now();
     int r;
 
-    made.input.data = malloc(INPUT_ROOM);
-    made.input.capacity = INPUT_ROOM;
-    if (made.input.data == NULL)
-        return -ENOMEM;
-    made.socket = socket(address->socket.any.sa_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (made.socket < 0)
-        r = -errno;
-    else if (valve_address_is_unix(address))
-        r = connect_local(made.socket, address, deadline);
-    else
-        r = connect_tcp(made.socket, address, deadline);
-    if (r < 0) {
-        valve_transport_close(&made);
-        return r;
-    }
-    *transport = made;
-    return 0;
+    if (deadline <= now)
+        return -ETIMEDOUT;
+    r = valve_fiber_poll(socket, events, deadline);
+    return r == -ENOSYS ? wait_on_thread(socket, events, now, deadline) : r;
+}
+
+/* ---- The end --------------------------------------------------------------------------------- */
+
+void valve_transport_stop(struct valve_transport *transport)
+{
+    if (transport->end == 0)
+        transport->end = -ESHUTDOWN;
+    transport->send_error = -ESHUTDOWN;
+    transport->output.start = transport->output.end = 0;
+    (void)shutdown(transport->socket, SHUT_RDWR); /* refused: the peer was first */
 }
 
 void valve_transport_close(struct valve_transport *transport)
@@ -177,7 +103,7 @@ static int make_input_room(struct valve_transport_buffer *input)
     move_to_front(input);
     if (input->end < input->capacity)
         return 0;
-    return resize(input, input->capacity * 2);
+    return resize(input, input->capacity == 0 ? INPUT_ROOM : input->capacity * 2);
 }
 
 int valve_transport_reserve(struct valve_transport *transport, size_t size, uint8_t **ret_data)
@@ -188,7 +114,8 @@ int valve_transport_reserve(struct valve_transport *transport, size_t size, uint
 
     if (output->capacity - output->end < size) {
         move_to_front(output);
-        while (capacity - output->end < size)
+        /* Room beyond what is asked for: moving must not become the rule where little is sent. */
+        while (capacity - output->end < size || output->end > capacity / 2)
             capacity *= 2;
         r = resize(output, capacity);
         if (r < 0)
@@ -208,7 +135,14 @@ size_t valve_transport_unsent(const struct valve_transport *transport)
     return transport->output.end - transport->output.start;
 }
 
-/* ---- Sending and receiving ------------------------------------------------------------------- */
+/* ---- Sending --------------------------------------------------------------------------------- */
+
+/* Lets the fiber that waits for input know of the output, which it then sends as room comes. */
+static void leave_to_waiter(struct valve_transport *transport)
+{
+    if (transport->waiter != NULL && !transport->waits_for_room)
+        valve_fiber_wake(transport->waiter);
+}
 
 int valve_transport_flush(struct valve_transport *transport)
 {
@@ -218,17 +152,31 @@ int valve_transport_flush(struct valve_transport *transport)
         ssize_t sent = send(transport->socket, output->data + output->start,
                             output->end - output->start, MSG_DONTWAIT | MSG_NOSIGNAL);
 
-        if (sent > 0)
+        if (sent > 0) {
             output->start += (size_t)sent;
-        else if (errno == EAGAIN || errno == EWOULDBLOCK)
+        } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
+            leave_to_waiter(transport);
             return 0;
-        else if (errno != EINTR)
+        } else if (errno != EINTR) {
             transport->send_error = -errno;
+        }
     }
     /* What the server answered before it went away can still be read: only output is given up. */
     output->start = output->end = 0;
     return transport->send_error;
 }
+
+void valve_transport_urge(struct valve_transport *transport)
+{
+    if (valve_transport_unsent(transport) == 0)
+        return;
+    if (transport->waiter == NULL)
+        (void)valve_transport_flush(transport); /* a failure shows once the input has ended */
+    else
+        leave_to_waiter(transport);
+}
+
+/* ---- Receiving ------------------------------------------------------------------------------- */
 
 /* The bytes there are: their number, -EAGAIN, or -EPIPE when there will be none any more. */
 static ssize_t take(struct valve_transport *transport, void *data, size_t size)
@@ -248,21 +196,44 @@ static ssize_t take(struct valve_transport *transport, void *data, size_t size)
     return -EPIPE;
 }
 
+static int wait_for_input(struct valve_transport *transport, uint64_t deadline)
+{
+    int r;
+
+    transport->waits_for_room = valve_transport_unsent(transport) > 0;
+    transport->waiter = valve_fiber_current();
+    r = valve_transport_wait(transport->socket,
+                             transport->waits_for_room ? POLLIN | POLLOUT : POLLIN, deadline);
+    transport->waiter = NULL;
+    transport->unpaused = 0;
+    return r;
+}
+
+/*
+ * A fiber whose input never ends must not keep the others of its thread from running, nor its own
+ * cancellation from being heard: it waits now and then even though bytes may be there.
+ */
+static bool has_had_its_share(const struct valve_transport *transport, uint64_t deadline)
+{
+    return transport->unpaused >= FAIR_SHARE && valve_fiber_current() != NULL &&
+           deadline > valve_clock_now();
+}
+
 ssize_t valve_transport_receive(struct valve_transport *transport, void *data, size_t size,
                                 uint64_t deadline)
 {
     for (;;) {
-        ssize_t taken;
-        short events = POLLIN;
+        ssize_t taken = -EAGAIN;
         int r;
 
         (void)valve_transport_flush(transport); /* a failure shows once the input has ended */
-        taken = take(transport, data, size);
+        if (!has_had_its_share(transport, deadline))
+            taken = take(transport, data, size);
+        if (taken > 0)
+            transport->unpaused += (size_t)taken;
         if (taken != -EAGAIN)
             return taken;
-        if (valve_transport_unsent(transport) > 0)
-            events |= POLLOUT;
-        r = wait_for(transport->socket, events, deadline);
+        r = wait_for_input(transport, deadline);
         if (r < 0)
             return r;
     }

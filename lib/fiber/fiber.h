@@ -151,6 +151,10 @@ int valve_wait_queue_wait(struct valve_wait_queue *queue, uint64_t deadline);
  */
 bool valve_wait_queue_wake_one(struct valve_wait_queue *queue);
 void valve_wait_queue_wake_all(struct valve_wait_queue *queue);
+
+/* Wakes this fiber, which need not exist any more, if it waits in the queue. Returns whether. */
+bool valve_wait_queue_wake(struct valve_wait_queue *queue, const struct valve_fiber *fiber);
+
 bool valve_wait_queue_empty(const struct valve_wait_queue *queue);
 
 /*

@@ -67,6 +67,18 @@ bool valve_wait_queue_wake_one(struct valve_wait_queue *queue)
     return false;
 }
 
+bool valve_wait_queue_wake(struct valve_wait_queue *queue, const struct valve_fiber *fiber)
+{
+    for (struct valve_waiter *waiter = queue->first; waiter; waiter = waiter->next) {
+        if (waiter->fiber != fiber)
+            continue;
+        take_out(queue, waiter);
+        valve_fiber_wake(waiter->fiber);
+        return true;
+    }
+    return false;
+}
+
 void valve_wait_queue_wake_all(struct valve_wait_queue *queue)
 {
     while (valve_wait_queue_wake_one(queue))

@@ -105,24 +105,28 @@ void *valve_arena_resize(struct valve_arena *arena, void *memory, size_t size, s
     return larger;
 }
 
-/* Frees all blocks but the oldest, which is returned; or NULL where there is none. */
-static struct valve_arena_block *free_newer_blocks(struct valve_arena *arena)
+/* Frees all blocks but the largest, which is returned; or NULL where there is none. */
+static struct valve_arena_block *free_smaller_blocks(struct valve_arena *arena)
 {
-    struct valve_arena_block *block = arena->blocks;
+    struct valve_arena_block *kept = arena->blocks, *block, *older;
 
-    while (block != NULL && block->older != NULL) {
-        struct valve_arena_block *older = block->older;
+    if (kept == NULL)
+        return NULL;
+    for (block = kept->older; block != NULL; block = older) {
+        struct valve_arena_block *dropped = block->size > kept->size ? kept : block;
 
-        arena->taken -= sizeof *block + block->size;
-        free(block);
-        block = older;
+        older = block->older;
+        kept = dropped == kept ? block : kept;
+        arena->taken -= sizeof *dropped + dropped->size;
+        free(dropped);
     }
-    return block;
+    kept->older = NULL;
+    return kept;
 }
 
 void valve_arena_reset(struct valve_arena *arena)
 {
-    arena->blocks = free_newer_blocks(arena);
+    arena->blocks = free_smaller_blocks(arena);
     if (arena->blocks != NULL)
         ASAN_POISON_MEMORY_REGION(arena->blocks->data, arena->blocks->size);
     if (arena->initial == NULL && arena->blocks != NULL)
@@ -133,6 +137,6 @@ void valve_arena_reset(struct valve_arena *arena)
 
 void valve_arena_fini(struct valve_arena *arena)
 {
-    free(free_newer_blocks(arena));
+    free(free_smaller_blocks(arena));
     *arena = (struct valve_arena){0};
 }

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "rpc/decoding.h"
+#include "rpc/edges.h"
 #include "rpc/float.h"
 #include "rpc/utf8.h"
 
@@ -188,6 +189,9 @@ int valve_decode_within(const struct valve_type *type, struct valve_cursor *curs
         cursor->next = decoding.place;
         return valve_refusal_end(&decoding.refusal);
     }
+    if ((type->flags & VALVE_TYPE_EDGES) != 0 &&
+        !valve_edges_check(type, value, -EBADMSG, &decoding.refusal))
+        return valve_refusal_end(&decoding.refusal);
     cursor->next = behind;
     return 0;
 }

@@ -10,6 +10,7 @@
 #include <limits.h>
 
 #include "rpc/cursor.h"
+#include "rpc/edges.h"
 #include "rpc/encoding.h"
 #include "rpc/float.h"
 #include "rpc/utf8.h"
@@ -112,11 +113,12 @@ static uint8_t *encode_any(struct valve_encoding *encoding, const struct valve_t
                            const void *value, uint8_t *next)
 {
     const struct valve_any *any = value;
-    struct valve_cursor cursor = {any->data, any->data + any->size};
+    struct valve_cursor cursor;
     int r;
 
     if (any->data == NULL)
         return valve_encoding_refuse_null(encoding, type);
+    cursor = (struct valve_cursor){any->data, any->data + any->size};
     r = valve_cursor_check(&cursor, encoding->levels);
     if (r == -ELOOP)
         return valve_encoding_refuse_depth(encoding);
@@ -153,6 +155,11 @@ static void begin(struct valve_encoding *encoding, unsigned max_depth, uint8_t *
     valve_refusal_init(&encoding->refusal, error);
 }
 
+static bool has_edges(const struct valve_type *type)
+{
+    return type != NULL && (type->flags & VALVE_TYPE_EDGES) != 0;
+}
+
 /* What came of it; `data` is where it began, `next` what the last function has returned. */
 static int finish(struct valve_encoding *encoding, const uint8_t *data, const uint8_t *next,
                   size_t *ret_size)
@@ -167,9 +174,14 @@ int valve_encode_within(const struct valve_type *type, const void *value, unsign
                         uint8_t *data, size_t room, size_t *ret_size, struct valve_error *ret_error)
 {
     struct valve_encoding encoding;
+    const uint8_t *next;
 
     begin(&encoding, max_depth, data + room, ret_error);
-    return finish(&encoding, data, valve_encode_value(&encoding, type, value, data), ret_size);
+    next = valve_encode_value(&encoding, type, value, data);
+    if (next != NULL && has_edges(type) &&
+        !valve_edges_check(type, value, -EINVAL, &encoding.refusal))
+        next = NULL;
+    return finish(&encoding, data, next, ret_size);
 }
 
 int valve_encode_arm_within(const struct valve_type *sum, unsigned arm, const void *payload,
@@ -177,10 +189,16 @@ int valve_encode_arm_within(const struct valve_type *sum, unsigned arm, const vo
                             struct valve_error *ret_error)
 {
     struct valve_encoding encoding;
+    const uint8_t *next;
 
     begin(&encoding, max_depth, data + room, ret_error);
-    return finish(&encoding, data, valve_encode_payload(&encoding, sum, arm, payload, data),
-                  ret_size);
+    next = valve_encode_payload(&encoding, sum, arm, payload, data);
+    if (next != NULL && has_edges(sum->members[arm].type) &&
+        !valve_edges_check(sum->members[arm].type, payload, -EINVAL, &encoding.refusal)) {
+        valve_refusal_member(&encoding.refusal, &sum->members[arm], 0);
+        next = NULL;
+    }
+    return finish(&encoding, data, next, ret_size);
 }
 
 int valve_encoded_size(const struct valve_type *type, const void *value, unsigned max_depth,

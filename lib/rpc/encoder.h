@@ -11,7 +11,7 @@
  * Encodes a value into `room` bytes at `data`. *ret_size is how many it takes: where that is more
  * than the room, what was written is of no use. In one pass it is judged, written and measured.
  *   -EINVAL  it breaks its type: a bound, text that is no UTF-8, an unknown kind, a null pointer,
- *            keys that come twice
+ *            keys that come twice, an index that names nothing
  *   -ELOOP   it has more than max_depth levels of arrays and maps
  * *ret_error (may be NULL) says where and what. The second is for one arm of a sum, given the arm's
  * payload instead of a value of the sum.

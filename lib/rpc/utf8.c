@@ -4,7 +4,6 @@
  */
 #include "rpc/utf8.h"
 
-#include <stdint.h>
 #include <string.h>
 
 /* Keeps out overlong forms, surrogates and what lies beyond the last character. */
@@ -33,8 +32,7 @@ static size_t length_by_lead(uint8_t lead)
     return lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : 4;
 }
 
-/* Bytes of the character that begins here; 0: none does. */
-static size_t character_length(const uint8_t *data, size_t size)
+size_t valve_utf8_length(const uint8_t *data, size_t size)
 {
     size_t length = length_by_lead(data[0]);
 
@@ -69,7 +67,7 @@ bool valve_utf8_valid(const char *data, size_t size)
     size_t used = ascii_length(bytes, size);
 
     while (used < size) {
-        size_t length = character_length(bytes + used, size - used);
+        size_t length = valve_utf8_length(bytes + used, size - used);
 
         if (length == 0)
             return false;
@@ -79,8 +77,7 @@ bool valve_utf8_valid(const char *data, size_t size)
     return true;
 }
 
-/* Whether a valid character is one of the control characters: U+0000..U+001F, U+007F..U+009F. */
-static bool is_control(const uint8_t *character, size_t length)
+bool valve_utf8_is_control(const uint8_t *character, size_t length)
 {
     if (length == 1)
         return character[0] < 0x20 || character[0] == 0x7f;
@@ -96,14 +93,14 @@ static size_t escape_piece(const uint8_t *data, size_t size, char piece[PIECE_MA
                            size_t *ret_covered)
 {
     static const char digits[] = "0123456789abcdef";
-    size_t length = character_length(data, size);
+    size_t length = valve_utf8_length(data, size);
 
     *ret_covered = 1;
     if (data[0] == '\\') {
         memcpy(piece, "\\\\", 2);
         return 2;
     }
-    if (length == 0 || is_control(data, length)) {
+    if (length == 0 || valve_utf8_is_control(data, length)) {
         memcpy(piece, "\\x", 2);
         piece[2] = digits[data[0] >> 4];
         piece[3] = digits[data[0] & 15];

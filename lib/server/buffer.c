@@ -26,23 +26,32 @@ static enum valve_buffer_class class_for(size_t size)
     return VALVE_BUFFER_ODD;
 }
 
+static struct valve_buffer *allocate(enum valve_buffer_class class, size_t capacity)
+{
+    struct valve_buffer *buffer = malloc(sizeof *buffer + capacity);
+
+    if (buffer != NULL)
+        *buffer = (struct valve_buffer){.capacity = capacity, .class = class};
+    return buffer;
+}
+
+struct valve_buffer *valve_buffer_new_odd(size_t size)
+{
+    return allocate(VALVE_BUFFER_ODD, size);
+}
+
 struct valve_buffer *valve_buffer_new(struct valve_buffer_pool *pool, size_t size)
 {
     enum valve_buffer_class class = class_for(size);
-    size_t capacity = class == VALVE_BUFFER_ODD ? size : classes[class].capacity;
     struct valve_buffer *buffer;
 
-    if (class != VALVE_BUFFER_ODD && pool->spare[class] != NULL) {
-        buffer = pool->spare[class];
-        pool->spare[class] = buffer->next;
-        pool->count[class]--;
-    } else {
-        buffer = malloc(sizeof *buffer + capacity);
-        if (buffer == NULL)
-            return NULL;
-        buffer->capacity = capacity;
-        buffer->class = class;
-    }
+    if (class == VALVE_BUFFER_ODD)
+        return valve_buffer_new_odd(size);
+    buffer = pool->spare[class];
+    if (buffer == NULL)
+        return allocate(class, classes[class].capacity);
+    pool->spare[class] = buffer->next;
+    pool->count[class]--;
     buffer->next = NULL;
     buffer->start = buffer->end = 0;
     return buffer;

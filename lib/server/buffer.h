@@ -34,6 +34,9 @@ struct valve_buffer_pool {
 /* An empty buffer with room for `size` bytes at least, or NULL: no memory. */
 struct valve_buffer *valve_buffer_new(struct valve_buffer_pool *pool, size_t size);
 
+/* One made to measure, of no pool: on any thread. It may also be given back by free(). */
+struct valve_buffer *valve_buffer_new_odd(size_t size);
+
 /* Gives a buffer back; NULL is accepted. */
 void valve_buffer_free(struct valve_buffer_pool *pool, struct valve_buffer *buffer);
 

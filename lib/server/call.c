@@ -74,7 +74,7 @@ static int refuse_bad_request(struct valve_worker *worker, struct valve_connecti
 void valve_call_cancel(struct valve_connection *connection, uint32_t id)
 {
     for (struct valve_call *call = connection->calls; call != NULL; call = call->next)
-        if (id == 0 || (call->id == id && call->stage == VALVE_CALL_OPEN))
+        if (id == 0 || (call->id == id && call->stage < VALVE_CALL_BEGUN))
             valve_fiber_cancel(call->fiber);
 }
 
@@ -95,9 +95,8 @@ static void call_end(struct valve_call *call)
     struct valve_connection *connection = call->connection;
     struct valve_worker *worker = call->worker;
 
-    if (call->building != NULL)
-        valve_buffer_free(&worker->buffers, call->building);
-    valve_reply_unreserve(call);
+    valve_reply_drop(call);
+    valve_later_forget(call);
     if (call->has_turn)
         valve_output_end_turn(worker, connection);
     if (call->next != NULL)
@@ -127,14 +126,30 @@ static int copy_body(struct valve_call *call, const struct valve_cursor *body,
     return 0;
 }
 
+/* Runs the handler, and holds it to the answer that it owes. */
+static int dispatch(struct valve_call *call, const void *request)
+{
+    const struct valve_service *service = call->worker->server->service;
+    struct valve_answer answer;
+    unsigned kind;
+
+    memcpy(&kind, request, sizeof kind);
+    call->method = &service->request->members[kind];
+    answer = service->dispatch(service, call, request);
+    if (answer.call == call && call->stage == VALVE_CALL_PROMISED)
+        valve_later_await(call);
+    if (answer.call == call && call->stage == VALVE_CALL_ANSWERED)
+        return 0;
+    valve_reply_blame(call, "a handler returned without its answer");
+    return -EPROTO;
+}
+
 /* Decodes and dispatches. Everything that is wrong with the request becomes its answer. */
 static void call_run(struct valve_call *call, const struct valve_cursor *body)
 {
-    const struct valve_service *service = call->worker->server->service;
-    const struct valve_type *type = service->request;
+    const struct valve_type *type = call->worker->server->service->request;
     struct valve_error error = {""};
     struct valve_cursor copy;
-    struct valve_answer answer;
     void *request = valve_arena_alloc(&call->arena, type->size, type->alignment);
     int r = request == NULL ? -ENOMEM : copy_body(call, body, &copy);
 
@@ -145,14 +160,8 @@ static void call_run(struct valve_call *call, const struct valve_cursor *body)
     else if (r == -ENOMEM)
         r = valve_call_refuse(call->worker, call->connection, call->id,
                               "busy: no memory for this request");
-    else {
-        answer = service->dispatch(service, call, request);
-        if (answer.call == call && call->stage == VALVE_CALL_ANSWERED)
-            return;
-        valve_server_log(call->worker->server, VALVE_LOG_ERROR,
-                         "service %s: a handler returned without its answer", service->name);
-        r = -EPROTO;
-    }
+    else
+        r = dispatch(call, request);
     if (r < 0)
         valve_connection_break(call->worker, call->connection);
 }

@@ -8,12 +8,14 @@
 #include "fiber/fiber.h"
 #include "rpc/envelope.h"
 #include "server/buffer.h"
+#include "server/later.h"
 #include "valve.h"
 
 /* How far its reply is. */
 enum valve_call_stage {
-    VALVE_CALL_OPEN,     /* nothing was queued for it */
-    VALVE_CALL_BEGUN,    /* part of a large reply was */
+    VALVE_CALL_OPEN,     /* nothing of it was queued, though items of a stream may have been */
+    VALVE_CALL_PROMISED, /* nor was this, but the handler has left it to somebody else */
+    VALVE_CALL_BEGUN,    /* part of a large reply was queued */
     VALVE_CALL_ANSWERED, /* its reply is complete, or its connection broken */
 };
 
@@ -23,12 +25,16 @@ struct valve_call {
     struct valve_connection *connection;
     struct valve_call *next, *previous; /* in flight on the connection */
     struct valve_fiber *fiber;
+    const struct valve_member *method; /* the arm of the request; NULL until it is decoded */
     uint32_t id;
     enum valve_call_stage stage;
     bool has_turn;
+    bool misused;                  /* the log has heard of it */
     struct valve_buffer *building; /* the reply, or the piece of it, in the making */
     size_t reserved;               /* bytes promised to it in the output's account */
     const struct valve_type *item; /* of the list that is being sent */
+    size_t streamed;               /* of items, since other connections last had a turn */
+    struct valve_promise promise;
     struct valve_arena arena;
 };
 

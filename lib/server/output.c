@@ -204,6 +204,7 @@ int valve_output_send(struct valve_worker *worker, struct valve_connection *conn
     return 0;
 }
 
+/* Those who find no room for what is theirs wait on, in the order in which they waited before. */
 void valve_output_wake(struct valve_connection *connection)
 {
     struct valve_output *output = connection->output;
@@ -213,7 +214,7 @@ void valve_output_wake(struct valve_connection *connection)
     if (output->queue.size < VALVE_OUTPUT_BOUND)
         valve_wait_queue_wake_all(&output->progress);
     if (valve_output_unsent(connection) < VALVE_OUTPUT_BOUND)
-        valve_wait_queue_wake_one(&output->room_wanted);
+        valve_wait_queue_wake_all(&output->room_wanted);
 }
 
 void valve_output_end_turn(struct valve_worker *worker, struct valve_connection *connection)

@@ -15,6 +15,9 @@
 /* Unsent bytes of a connection beyond which nothing that can wait is added. */
 #define VALVE_OUTPUT_BOUND ((size_t)128 * 1024)
 
+/* The same for streams: less, so that beside them requests are started and replies have room. */
+#define VALVE_STREAM_BOUND (VALVE_OUTPUT_BOUND / 2)
+
 /* Large replies that wait for their turn, on one connection, beyond which none is started. */
 #define VALVE_TURN_WAITERS 8
 
@@ -33,7 +36,7 @@ struct valve_output {
     bool more; /* those bytes will follow at once: let the kernel wait for them */
     struct valve_wait_queue turn_wanted;
     unsigned turn_waiters;               /* calls in it */
-    struct valve_wait_queue room_wanted; /* for buffers to read into */
+    struct valve_wait_queue room_wanted; /* for buffers to read into, and for items of streams */
     struct valve_wait_queue progress;    /* the turn's owner waits for output to leave */
     uint64_t handed;                     /* bytes given to the socket */
     int64_t taken; /* of those the peer had taken so many when the send timeout was set */

@@ -188,21 +188,19 @@ static const char *explain(int error)
     }
 }
 
-/* Nothing was queued yet: this can still be said in a reply. */
-static struct valve_answer refuse(struct valve_call *call, const char *why)
-{
-    if (valve_call_refuse(call->worker, call->connection, call->id, why) < 0)
-        return valve_reply_broken(call, why);
-    return valve_reply_answered(call);
-}
-
 struct valve_answer valve_reply_bytes_file(struct valve_call *call, const struct valve_type *reply,
                                            unsigned arm, int descriptor, off_t offset,
                                            uint64_t size, const char *what)
 {
     char why[VALVE_ERROR_TEXT];
-    int r = valve_reply_turn(call);
+    int r;
 
+    if (valve_reply_is_second(call))
+        return (struct valve_answer){call};
+    valve_reply_drop(call);
+    if (call->stage == VALVE_CALL_BEGUN)
+        return valve_reply_broken(call, "a file came after part of another reply");
+    r = valve_reply_turn(call);
     if (valve_reply_pointless(call))
         return valve_reply_answered(call);
     if (r == 0 && valve_reply_is_refused(call))
@@ -214,7 +212,7 @@ struct valve_answer valve_reply_bytes_file(struct valve_call *call, const struct
     if (r == 0 || valve_reply_pointless(call))
         return valve_reply_answered(call);
     if (call->stage == VALVE_CALL_OPEN)
-        return refuse(call, explain(r));
+        return valve_reply_refuse(call, explain(r));
     if (r == -EPIPE || r == -ECONNRESET) { /* the client left: no fault of anything here */
         valve_connection_break(call->worker, call->connection);
         return valve_reply_answered(call);

@@ -244,6 +244,7 @@ int valve_server_new(const struct valve_server_options *options,
     server->mailbox.descriptor = -1;
     server->stop.deliver = on_stop;
     server->acceptor.server = server;
+    valve_promises_init(&server->promises);
     r = make_parts(server, ret_error);
     if (r < 0) {
         valve_server_free(server);
@@ -360,6 +361,7 @@ bool valve_server_free(struct valve_server *server)
     for (unsigned i = 0; i < server->worker_count; i++)
         valve_worker_fini(&server->workers[i]);
     free(server->workers);
+    valve_promises_fini(&server->promises);
     free_events(server);
     valve_mailbox_fini(&server->mailbox);
     valve_table_fini(&server->table);

@@ -233,11 +233,6 @@ static void fill_type(const struct builder *builder, const struct cddl_type *typ
     struct extent extent = fill_members(builder, type, table);
 
     extent.size = align_up(extent.size, extent.alignment);
-    if (extent.size > VALVE_TABLES_MAX_VALUE) {
-        cddl_problem(builder->schema->source, type->span,
-                     "a value of this type takes more than %d bytes in C", VALVE_TABLES_MAX_VALUE);
-        extent.size = 0; /* let no other overflow */
-    }
     table->name = type->name;
     table->shape = shape_of(type->shape);
     table->flags = flags_of(type);
@@ -285,7 +280,7 @@ static void fill_methods(const struct builder *builder, struct valve_tables_meth
         };
 }
 
-bool valve_tables_build(const struct cddl_schema *schema, struct valve_tables *ret_tables)
+void valve_tables_build(const struct cddl_schema *schema, struct valve_tables *ret_tables)
 {
     struct cddl_pool *pool = schema->source->pool;
     struct builder builder = {schema,
@@ -295,8 +290,6 @@ bool valve_tables_build(const struct cddl_schema *schema, struct valve_tables *r
 
     fill_types(&builder);
     fill_methods(&builder, methods);
-    if (!cddl_source_sound(schema->source))
-        return false;
     *ret_tables = (struct valve_tables){
         .schema = schema,
         .types = builder.types,
@@ -304,7 +297,6 @@ bool valve_tables_build(const struct cddl_schema *schema, struct valve_tables *r
         .methods = methods,
         .method_count = count,
     };
-    return true;
 }
 
 /* ---- Finding --------------------------------------------------------------------------------- */

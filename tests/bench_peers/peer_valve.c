@@ -88,9 +88,9 @@ static uint64_t sum_of(const struct calc_expr *node)
     case CALC_EXPR_VAR:
         return bench_text_sum(node->var.data, node->var.size);
     case CALC_EXPR_ADD:
-        return 3 * sum_of(node->add.item0) + 5 * sum_of(node->add.item1);
+        return 3 * sum_of(node->add.left) + 5 * sum_of(node->add.right);
     case CALC_EXPR_MUL:
-        return 3 * sum_of(node->mul.item0) + 5 * sum_of(node->mul.item1) + 1;
+        return 3 * sum_of(node->mul.left) + 5 * sum_of(node->mul.right) + 1;
     case CALC_EXPR_LET:
         return bench_text_sum(node->let.name.data, node->let.name.size) +
                3 * sum_of(node->let.value) + 5 * sum_of(node->let.body);

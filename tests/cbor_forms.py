@@ -8,6 +8,7 @@ import struct
 import cbor2
 import cbor2.decoder
 import cbor2.encoder
+import cbor2.types
 
 # ---- cbor2 ------------------------------------------------------------------------------------
 #
@@ -15,10 +16,11 @@ import cbor2.encoder
 # on, as singles. Tags are left as they are: what they mean is not our subject.
 
 cbor2.decoder.semantic_decoders = {}
+NotCbor = cbor2.types.CBORDecodeError
 
 
 def read_sequence(data):
-    """The items of a sequence, each as a value and its bytes. Raises what cbor2 raises."""
+    """The items of a sequence, each as a value and its bytes. Raises NotCbor."""
     stream = io.BytesIO(data)
     decoder = cbor2.decoder.CBORDecoder(stream, str_errors="replace")
     start = 0

@@ -11,10 +11,9 @@ import re
 import subprocess
 import unittest
 
-import cbor2
-
 import support
-from cbor_forms import deterministic, encode_freely, read_item, read_notation, read_sequence
+from cbor_forms import (NotCbor, deterministic, encode_freely, read_item, read_notation,
+                        read_sequence)
 from support import rows
 
 TOOL = support.BUILD / "valve-cbor"
@@ -27,9 +26,10 @@ SCHEMAS = {path.stem: path for path in [
 ROWS = [(name, name) for name in SCHEMAS]
 
 SEED = int(os.environ.get("VALVE_TEST_SEED", "1"))
-VALUES = 20 if support.SMALL else 100     # of each type
-MUTANTS = 100 if support.SMALL else 1000  # of each type
-REFUSED = 3 if support.SMALL else 30      # of each type: mutants that each take a process
+# Of each schema; its types share them.
+VALUES = 200 if support.SMALL else 2000
+MUTANTS = 1000 if support.SMALL else 10000
+REFUSED = 20 if support.SMALL else 200  # mutants that each take a process
 
 
 def run(command, schema, type_name, *options, data=b""):
@@ -42,6 +42,11 @@ def types_of(schema):
     listed = subprocess.run([*support.WRAPPER, TOOL, "types", SCHEMAS[schema]],
                             capture_output=True, text=True, timeout=support.DEADLINE, check=True)
     return listed.stdout.split()
+
+
+def share(total, names):
+    """What each of them gets of it."""
+    return 1 + total // len(names)
 
 
 def keys_of(schema):
@@ -74,6 +79,13 @@ def has_sound_edges(value):
         return (all(edge < nodes for edge in edges) and
                 all(node["label"] < labels for node in value["nodes"]))
     return all(map(has_sound_edges, value.values()))
+
+
+def may_hold_any(type_name, value):
+    """Whether something in it is of type any, by the names of the zoo: that is sent as it came."""
+    return (type_name in ("Ask.request", "Ask.item", "Look.request") or
+            (type_name == "to-client" and value[2:] == [True]) or
+            re.search(r"'(Ask|Any|Things|Free|Look)'", repr(value)) is not None)
 
 
 class Mutation:
@@ -131,7 +143,7 @@ class Differential(unittest.TestCase):
     def setUp(self):
         self.rng = random.Random(f"{SEED} {self.id()}")
 
-    def generate(self, schema, type_name, count=VALUES):
+    def generate(self, schema, type_name, count):
         made = run("generate", schema, type_name, "-n", str(count), "-s", str(SEED))
         self.assertEqual((made.returncode, made.stderr), (0, b""))
         items = list(read_sequence(made.stdout))
@@ -166,22 +178,27 @@ class Differential(unittest.TestCase):
         self.assertEqual(places, [])
         return refused
 
+    def generate_all(self, schema):
+        """Each type with values of it."""
+        names = types_of(schema)
+        for type_name in names:
+            yield type_name, self.generate(schema, type_name, share(VALUES, names))
+
     @rows(ROWS)
     def test_what_we_emit_is_deterministic(self, schema):
-        for type_name in types_of(schema):
-            for value, data in self.generate(schema, type_name):
+        for type_name, items in self.generate_all(schema):
+            for value, data in items:
                 self.assertEqual(deterministic(value).hex(), data.hex(), type_name)
 
     @rows(ROWS)
     def test_what_we_emit_we_accept_and_print(self, schema):
-        for type_name in types_of(schema):
-            items = self.generate(schema, type_name)
+        for type_name, items in self.generate_all(schema):
             data = b"".join(item for _, item in items)
             self.assertEqual(run("convert", schema, type_name, data=data).stdout, data)
             shown = run("print", schema, type_name, data=data)
             self.assertEqual((shown.returncode, shown.stderr), (0, b""))
-            lines = shown.stdout.decode().splitlines()
-            self.assertEqual(len(lines), len(items))
+            *lines, rest = shown.stdout.decode().split("\n")
+            self.assertEqual((len(lines), rest), (len(items), ""))
             for line, (value, _) in zip(lines, items):
                 self.assertTrue(is_same(read_notation(line), value, keys_of(schema)), line)
 
@@ -193,8 +210,7 @@ class Differential(unittest.TestCase):
 
     @rows(ROWS)
     def test_every_encoding_of_a_legal_value_is_accepted(self, schema):
-        for type_name in types_of(schema):
-            items = self.generate(schema, type_name)
+        for type_name, items in self.generate_all(schema):
             free = [encode_freely(value, self.rng) for value, _ in items]
             for ours, given, (value, _) in zip(self.convert(schema, type_name, free), free, items):
                 self.assertIsNotNone(ours, f"{type_name}: {given.hex()}")
@@ -202,18 +218,18 @@ class Differential(unittest.TestCase):
 
     @rows(ROWS)
     def test_what_we_accept_cbor2_reads_as_the_same(self, schema):
-        accepted = 0
-        for type_name in types_of(schema):
-            mutation = Mutation(self.rng, [data for _, data in self.generate(schema, type_name)])
+        accepted, names = 0, types_of(schema)
+        for type_name, items in self.generate_all(schema):
+            mutation = Mutation(self.rng, [data for _, data in items])
             values, malformed = [], []
-            for _ in range(MUTANTS):
+            for _ in range(share(MUTANTS, names)):
                 data = mutation.one()
                 try:
                     values += read_sequence(data)
-                except (cbor2.CBORDecodeError, ValueError, TypeError):
+                except NotCbor:
                     malformed.append(data)
             accepted += self.compare(schema, type_name, values)
-            for data in malformed[:REFUSED]:
+            for data in malformed[:share(REFUSED, names)]:
                 self.assertEqual(run("convert", schema, type_name, data=data).returncode, 1,
                                  f"{type_name}: {data.hex()}")
         self.assertGreater(accepted, MUTANTS // 20)
@@ -227,10 +243,14 @@ class Differential(unittest.TestCase):
                 continue
             accepted += 1
             value = read_item(ours)
-            self.assertEqual(deterministic(value).hex(), ours.hex(), type_name)
-            self.assertTrue(is_same(value, theirs, keys_of(schema)),
+            if not may_hold_any(type_name, value):
+                self.assertEqual(deterministic(value).hex(), ours.hex(), type_name)
+            if type_name == "to-server" and theirs[2:] == [{}]:
+                theirs = theirs[:2]  # no options are what an empty map of them is
+            # What is the same is read as the same, even with NaN as a key.
+            self.assertTrue(ours == data or is_same(value, theirs, keys_of(schema)),
                             f"{type_name}: {data.hex()} became {ours.hex()}")
-            self.assertTrue(schema != "graph" or type_name == "node" or has_sound_edges(theirs))
+            self.assertTrue(schema != "graph" or has_sound_edges(theirs))
         return accepted
 
 

@@ -368,6 +368,22 @@ START_TEST(an_answer_of_another_method_is_refused)
 }
 END_TEST
 
+/* More than any heap has. (Sanitizers end the process instead of refusing it.) */
+START_TEST(an_answer_that_there_is_no_memory_for)
+{
+    const struct valve_bytes bytes = {(const uint8_t *)"", (size_t)1 << 46};
+    struct peer peer = rig_ask(&rig, "keep");
+    struct valve_later promise = kept_promise(0);
+
+    if (!SANITIZED)
+        ck_assert_int_eq(valve_later_reply(promise, &order_reply_type, ORDER_CONTENT, &bytes),
+                         -ENOMEM);
+    ck_assert_int_eq(give(promise, 17), 0);
+    peer_expect_done(&peer, 1, 17);
+    rig_end(&rig, &peer);
+}
+END_TEST
+
 START_TEST(a_second_answer_is_refused)
 {
     struct peer peer = rig_ask(&rig, "keep");
@@ -606,6 +622,7 @@ int main(void)
     tcase_add_test(tests, the_turn_is_given_back);
     tcase_add_test(tests, an_answer_that_breaks_its_type_is_refused);
     tcase_add_test(tests, an_answer_of_another_method_is_refused);
+    tcase_add_test(tests, an_answer_that_there_is_no_memory_for);
     tcase_add_test(tests, a_second_answer_is_refused);
     tcase_add_test(tests, promises_that_nobody_made);
     tcase_add_test(tests, a_call_that_was_cancelled);

@@ -348,7 +348,7 @@ old.cddl:3:52: Eval request: the variant "Neg" is gone
     also in Check request
     old clients with a new server: breaks, because the server knows no variant "Neg"
     new clients with an old server: works
-new.cddl:3:34: Eval request: Add: was an array of 2, is a list
+new.cddl:3:35: Eval request: Add: was an array of 2, is a list
     also in Check request
     old clients with a new server: breaks, because the server knows no variant "Neg" at [0]
     new clients with an old server: breaks, because the server takes only arrays of 2

@@ -155,7 +155,7 @@ VALUES_CHANGED = [
     ("optional_to_required", "{a: int, ? b: int}", "{a: int, b: int}",
      'the key "b" is not optional any more', 'needs the key "b"', None),
     ("an_open_map_closes", "{a: int, b: int, * tstr => any}", "{a: int, b: int}",
-     "keys that it does not know are refused from now on", None, None),
+     "unknown keys are refused from now on", None, None),
     ("in_a_key", "{a: int, ? b: {c: tstr}}", "{a: int, ? b: {c: bstr}}", "b.c: was text, is bytes",
      "takes no text", "takes no bytes"),
     # Maps from any text

@@ -58,7 +58,7 @@ int valve_call_refuse(struct valve_worker *worker, struct valve_connection *conn
     if (data == NULL)
         return -ENOMEM;
     memcpy(data, prefix, prefix_size);
-    valve_encode_arm(&error_reply, 0, &words, data + prefix_size);
+    valve_encode_arm(&error_reply, 0, &words, data + prefix_size, size);
     return 0;
 }
 

@@ -204,7 +204,7 @@ static int encode(const struct valve_type *reply, unsigned arm, const void *payl
         return -ENOMEM;
     answer->start = VALVE_ENVELOPE_PREFIX;
     answer->end = VALVE_ENVELOPE_PREFIX + size;
-    valve_encode_arm(reply, arm, payload, answer->data + answer->start);
+    valve_encode_arm(reply, arm, payload, answer->data + answer->start, size);
     *ret_answer = answer;
     return 0;
 }

@@ -15,6 +15,8 @@
 #include "server/server.h"
 #include "server/worker.h"
 
+#define SMALL_REPLY 256 /* bytes that are encoded before room for them is sought */
+
 struct valve_answer valve_reply_answered(struct valve_call *call)
 {
     call->stage = VALVE_CALL_ANSWERED;
@@ -114,13 +116,21 @@ static struct valve_answer break_off(struct valve_call *call, const struct valve
     return valve_reply_broken(call, why);
 }
 
+static struct valve_answer not_encodable(struct valve_call *call, const struct valve_error *error)
+{
+    char why[VALVE_ERROR_TEXT];
+
+    snprintf(why, sizeof why, "the handler's reply cannot be encoded: %.400s", error->text);
+    return valve_reply_broken(call, why);
+}
+
 struct valve_answer valve_reply(struct valve_call *call, const struct valve_type *reply,
                                 unsigned arm, const void *payload)
 {
-    uint8_t prefix[VALVE_ENVELOPE_PREFIX];
-    size_t prefix_size = (size_t)(valve_envelope_write_reply(call->id, prefix) - prefix);
-    size_t size;
-    uint8_t *data;
+    uint8_t small[SMALL_REPLY], *data;
+    size_t prefix_size = (size_t)(valve_envelope_write_reply(call->id, small) - small);
+    size_t room = sizeof small - prefix_size, size;
+    struct valve_error error;
 
     if (valve_reply_is_second(call))
         return (struct valve_answer){call};
@@ -129,13 +139,15 @@ struct valve_answer valve_reply(struct valve_call *call, const struct valve_type
         return valve_reply_answered(call);
     if (call->stage == VALVE_CALL_BEGUN)
         return break_off(call, reply, arm, payload);
-    if (valve_encoded_arm_size(reply, arm, payload, VALVE_REPLY_DEPTH, &size) < 0)
-        return valve_reply_broken(call, "the handler's reply cannot be encoded");
+    if (valve_encode_arm_within(reply, arm, payload, VALVE_REPLY_DEPTH, small + prefix_size, room,
+                                &size, &error) < 0)
+        return not_encodable(call, &error);
     data = valve_output_append(call->worker, call->connection, prefix_size + size);
     if (data == NULL)
         return valve_reply_broken(call, "no memory for a reply");
-    memcpy(data, prefix, prefix_size);
-    valve_encode_arm(reply, arm, payload, data + prefix_size);
+    memcpy(data, small, prefix_size + (size <= room ? size : 0));
+    if (size > room)
+        valve_encode_arm(reply, arm, payload, data + prefix_size, size);
     return valve_reply_answered(call);
 }
 

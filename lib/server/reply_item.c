@@ -66,7 +66,7 @@ static int append(struct valve_call *call, const struct valve_type *type, const 
     if (data == NULL)
         return -ENOMEM;
     memcpy(data, prefix, prefix_size);
-    valve_envelope_end_item(valve_encode(type, item, data + prefix_size));
+    valve_envelope_end_item(valve_encode(type, item, data + prefix_size, size));
     call->streamed += whole + ITEM_EFFORT;
     valve_connection_attend(call->worker, call->connection);
     return 0;

@@ -56,26 +56,29 @@ static int next_piece(struct valve_call *call)
 
 int valve_reply_list_add(struct valve_call *call, const void *item)
 {
-    size_t size;
+    struct valve_buffer *buffer = call->building;
+    size_t room, size;
     int r;
 
-    if (call->building == NULL || call->item == NULL)
+    if (buffer == NULL || call->item == NULL)
         return valve_reply_misused(call, "an element was added to no list");
-    r = valve_encoded_size(call->item, item, VALVE_REPLY_DEPTH, &size);
+    room = valve_buffer_room(buffer) - 1; /* for the break that ends the list */
+    r = valve_encode_within(call->item, item, VALVE_REPLY_DEPTH, buffer->data + buffer->end, room,
+                            &size, NULL);
     if (r < 0)
         return r;
     if (call->connection->state == VALVE_CONNECTION_BROKEN)
         return -ECANCELED;
     if (size > VALVE_REPLY_BUFFER)
         return -EMSGSIZE;
-    /* One byte stays free for the break that ends the list. */
-    if (valve_buffer_room(call->building) < size + 1) {
+    if (size > room) {
         r = next_piece(call);
         if (r < 0)
             return r;
+        buffer = call->building;
+        valve_encode(call->item, item, buffer->data + buffer->end, size);
     }
-    valve_encode(call->item, item, call->building->data + call->building->end);
-    call->building->end += size;
+    buffer->end += size;
     return 0;
 }
 

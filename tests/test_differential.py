@@ -11,9 +11,12 @@ import re
 import subprocess
 import unittest
 
+from cbor2.types import CBORTag, undefined
+
 import support
 from cbor_forms import (NotCbor, deterministic, encode_freely, read_item, read_notation,
                         read_sequence)
+from cddl import Schema
 from support import rows
 
 TOOL = support.BUILD / "valve-cbor"
@@ -24,11 +27,13 @@ SCHEMAS = {path.stem: path for path in [
     support.SOURCE / "tests" / "zoo.cddl",
 ]}
 ROWS = [(name, name) for name in SCHEMAS]
+JUDGED = ("files", "calc", "graph")  # by tests/cddl.py, which knows less of CDDL than the zoo has
 
 SEED = int(os.environ.get("VALVE_TEST_SEED", "1"))
 # Of each schema; its types share them.
 VALUES = 200 if support.SMALL else 2000
 MUTANTS = 1000 if support.SMALL else 10000
+ALTERED = 2 if support.SMALL else 10    # for each value
 REFUSED = 20 if support.SMALL else 200  # mutants that each take a process
 
 
@@ -138,6 +143,51 @@ class Mutation:
         return data[:at] + other[start:end] + data[at:]
 
 
+class Alteration:
+    """Values that are nearly those given: mostly of another type, or beyond a bound."""
+
+    CHOSEN = (None, True, 0, -1, 23, 2 ** 32, 2 ** 63 - 1, 2 ** 63, 2 ** 64 - 1, -2 ** 63,
+              -2 ** 63 - 1, -2 ** 64, 1.0, 1.5, float("inf"), "", "Num", "Ok", "size", b"", b"ab",
+              undefined, CBORTag(32, "x"))
+
+    def __init__(self, rng):
+        self._rng = rng
+
+    def _new(self, value):
+        return self._rng.choice((self._rng.choice(self.CHOSEN), [], {}, [value], {"Num": value},
+                                 {"": value, 1: value}, [value, value]))
+
+    def _list(self, items):
+        at = self._rng.randrange(len(items) + 1)
+        rest = items[at + self._rng.choice((0, 1)):]
+        return items[:at] + self._rng.choice(([], [self._new(None)], items[at:at + 1] * 2)) + rest
+
+    def _dict(self, pairs):
+        pairs = dict(pairs)
+        if pairs and self._rng.random() < 0.5:
+            value = pairs.pop(self._rng.choice(list(pairs)))
+            if self._rng.random() < 0.5:
+                pairs[self._rng.choice(("later", "Size", "Add", "nodes", 7))] = value
+        else:
+            pairs[self._rng.choice(("later", "size", "Mul", "edges", 7))] = self._new(None)
+        return pairs
+
+    def one(self, value):
+        """Mostly something inside is changed, and often nothing."""
+        if isinstance(value, list) and value and self._rng.random() < 0.7:
+            at = self._rng.randrange(len(value))
+            return value[:at] + [self.one(value[at])] + value[at + 1:]
+        if isinstance(value, dict) and value and self._rng.random() < 0.7:
+            return value | {(key := self._rng.choice(list(value))): self.one(value[key])}
+        if self._rng.random() < 0.2:
+            return value
+        if isinstance(value, list) and self._rng.random() < 0.7:
+            return self._list(value)
+        if isinstance(value, dict) and self._rng.random() < 0.7:
+            return self._dict(value)
+        return self._new(value)
+
+
 @support.expand
 class Differential(unittest.TestCase):
     def setUp(self):
@@ -215,6 +265,23 @@ class Differential(unittest.TestCase):
             for ours, given, (value, _) in zip(self.convert(schema, type_name, free), free, items):
                 self.assertIsNotNone(ours, f"{type_name}: {given.hex()}")
                 self.assertTrue(is_same(read_item(ours), value, keys_of(schema)), given.hex())
+
+    @rows([(name, name) for name in JUDGED])
+    def test_what_we_accept_is_what_the_schema_says(self, schema):
+        """No more and no less, as a validator in Python sees it; however it is encoded."""
+        judge, alteration, verdicts = Schema(SCHEMAS[schema].read_text()), Alteration(self.rng), []
+        for type_name, items in self.generate_all(schema):
+            if not judge.knows(type_name):
+                continue
+            altered = [alteration.one(value) for value, _ in items for _ in range(ALTERED)]
+            data = [encode_freely(value, self.rng) for value in altered]
+            for ours, value in zip(self.convert(schema, type_name, data), altered):
+                legal = judge.is_valid(type_name, value) and (schema != "graph" or
+                                                              has_sound_edges(value))
+                self.assertEqual(ours is not None, legal, f"{type_name}: {value}")
+                verdicts.append(legal)
+        for verdict in (True, False):
+            self.assertGreater(verdicts.count(verdict), len(verdicts) // 20)
 
     @rows(ROWS)
     def test_what_we_accept_cbor2_reads_as_the_same(self, schema):

@@ -4,18 +4,14 @@
  */
 #include <errno.h>
 #include <stdio.h>
-#include <string.h>
 
-#include "rpc/encoder.h"
-#include "rpc/envelope.h"
 #include "server/call.h"
 #include "server/connection.h"
+#include "server/outgoing.h"
 #include "server/output.h"
 #include "server/reply.h"
 #include "server/server.h"
 #include "server/worker.h"
-
-#define SMALL_REPLY 256 /* bytes that are encoded before room for them is sought */
 
 struct valve_answer valve_reply_answered(struct valve_call *call)
 {
@@ -116,21 +112,22 @@ static struct valve_answer break_off(struct valve_call *call, const struct valve
     return valve_reply_broken(call, why);
 }
 
-static struct valve_answer not_encodable(struct valve_call *call, const struct valve_error *error)
+/* A reply that breaks its type: nothing is sent in its place that might be taken for it. */
+static struct valve_answer give_up(struct valve_call *call, const struct valve_error *error)
 {
-    char why[VALVE_ERROR_TEXT];
+    char what[VALVE_ERROR_TEXT + 64];
 
-    snprintf(why, sizeof why, "the handler's reply cannot be encoded: %.400s", error->text);
-    return valve_reply_broken(call, why);
+    snprintf(what, sizeof what, "a handler's answer breaks its type: %s", error->text);
+    return valve_reply_contradicted(call, what);
 }
 
 struct valve_answer valve_reply(struct valve_call *call, const struct valve_type *reply,
                                 unsigned arm, const void *payload)
 {
-    uint8_t small[SMALL_REPLY], *data;
-    size_t prefix_size = (size_t)(valve_envelope_write_reply(call->id, small) - small);
-    size_t room = sizeof small - prefix_size, size;
+    const struct valve_outgoing message = {
+        .type = reply, .arm = arm, .value = payload, .id = call->id};
     struct valve_error error;
+    int r;
 
     if (valve_reply_is_second(call))
         return (struct valve_answer){call};
@@ -139,16 +136,10 @@ struct valve_answer valve_reply(struct valve_call *call, const struct valve_type
         return valve_reply_answered(call);
     if (call->stage == VALVE_CALL_BEGUN)
         return break_off(call, reply, arm, payload);
-    if (valve_encode_arm_within(reply, arm, payload, VALVE_REPLY_DEPTH, small + prefix_size, room,
-                                &size, &error) < 0)
-        return not_encodable(call, &error);
-    data = valve_output_append(call->worker, call->connection, prefix_size + size);
-    if (data == NULL)
+    r = valve_outgoing_queue(call->worker, call->connection, &message, &error);
+    if (r == -ENOMEM)
         return valve_reply_broken(call, "no memory for a reply");
-    memcpy(data, small, prefix_size + (size <= room ? size : 0));
-    if (size > room)
-        valve_encode_arm(reply, arm, payload, data + prefix_size, size);
-    return valve_reply_answered(call);
+    return r < 0 ? give_up(call, &error) : valve_reply_answered(call);
 }
 
 struct valve_answer valve_reply_none(struct valve_call *call)

@@ -150,7 +150,7 @@ class Linking(unittest.TestCase):
                               *INSTALLED.pkg_config("--libs").split(), *options], folder)
 
     @rows([(name, name) for name in (
-        "valve_address_parse", "valve_scanner_feed", "valve_fiber_current", "valve_encode",
+        "valve_address_parse", "valve_scanner_feed", "valve_fiber_current", "valve_encode_within",
         "valve_context_switch", "valve_connection_settle")])
     def test_what_is_internal_is_not_found(self, name):
         internal = (support.SOURCE / "lib").glob("*/*.[hS]")

@@ -112,7 +112,7 @@ static struct valve_answer poll_and_close(struct valve_call *call, const uint64_
 static struct valve_answer echo(struct valve_call *call, const uint64_t *numbers)
 {
     uint64_t echoed = 0;
-    uint8_t bytes[4096];
+    uint8_t bytes[2048];
     ssize_t size = 1;
 
     (void)numbers;

@@ -44,9 +44,10 @@ int schema_load(struct cddl_pool *pool, const char *path, struct valve_tables *r
     if (read_file(pool, path, &text, &size) < 0)
         return -1;
     cddl_source_init(source, pool, path, text, size);
-    if (!cddl_compile(source, NULL, schema) || !valve_tables_build(schema, ret_tables)) {
+    if (!cddl_compile(source, NULL, schema)) {
         cddl_source_report(source, stderr);
         return -1;
     }
+    valve_tables_build(schema, ret_tables);
     return 0;
 }

@@ -21,6 +21,7 @@ static char *text_of_item(const char *hex)
 
     valve_diagnose_item(&cursor, stream);
     fclose(stream);
+    ck_assert_ptr_eq(cursor.next, cursor.end);
     return text;
 }
 
@@ -63,6 +64,7 @@ static const struct {
     {"630a1f7f", "\"\\n\\u001f\\u007f\""},
     {"62c285", "\"\\u0085\""},
     {"62ff41", "\"\\ufffdA\""},
+    {"63220809", "\"\\\"\\b\\t\""},
     {"80", "[]"},
     {"8301820203820405", "[1, [2, 3], [4, 5]]"},
     {"a201020304", "{1: 2, 3: 4}"},

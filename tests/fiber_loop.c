@@ -8,7 +8,7 @@
 
 #define STACK_SIZE ((size_t)128 * 1024)
 #define HOUR       (UINT64_C(3600) * 1000000000)
-#define MOST_WAITS 256
+#define MOST_WAITS 200
 #define PATIENCE   (UINT64_C(30) * 1000000000)
 
 /* Lives on the stack of the fiber that waits. */

@@ -3,6 +3,7 @@
 under #ifdef FAULT, does not compile with it, and compiles without."""
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import tempfile

@@ -4,9 +4,10 @@
  */
 #include "cddl/emit.h"
 
-static bool is_long(const struct cddl_member *arm)
+/* Lists and bytes may be long: of such an arm only the beginning is received. */
+static bool has_shape(const struct cddl_member *arm, enum cddl_shape shape)
 {
-    return arm->type != NULL && (arm->type->shape == CDDL_LIST || arm->type->shape == CDDL_BYTES);
+    return arm->type != NULL && arm->type->shape == shape;
 }
 
 static unsigned count_lists(const struct cddl_type *reply)
@@ -14,7 +15,7 @@ static unsigned count_lists(const struct cddl_type *reply)
     unsigned count = 0;
 
     for (unsigned i = 0; i < reply->count; i++)
-        count += is_long(&reply->members[i]) && reply->members[i].type->shape == CDDL_LIST;
+        count += has_shape(&reply->members[i], CDDL_LIST);
     return count;
 }
 
@@ -26,11 +27,19 @@ static void emit_comment(struct cddl_emit *emit, const char *text)
 
 /* ---- Outcomes ---- */
 
-/* $1 is what the first enumerator is set to: no two outcomes of a service are the same number. */
-static void emit_outcomes(struct cddl_emit *emit, const struct cddl_method *method)
+/*
+ * No two outcomes of a service are the same number: these follow those of `previous`, the last
+ * method before that has any, or NULL.
+ */
+static void emit_outcomes(struct cddl_emit *emit, const struct cddl_method *method,
+                          const struct cddl_method *previous)
 {
     const struct cddl_type *reply = method->reply;
 
+    emit->values['1'] = "1";
+    if (previous != NULL)
+        emit->values['1'] = cddl_pool_print(emit->pool, "%s_FAILED + 1",
+                                            cddl_upper(emit->schema->source, previous->tag));
     cddl_emit(emit, "struct $m_pending {\n"
                     "    struct valve_pending pending;\n"
                     "};\n"
@@ -43,7 +52,6 @@ static void emit_outcomes(struct cddl_emit *emit, const struct cddl_method *meth
         cddl_emit(emit, "    $M_GOT_ITEM, /* and more will come: the call is still in flight */\n");
     cddl_emit(emit, "    $M_FAILED,\n"
                     "};\n");
-    emit->values['1'] = cddl_pool_print(emit->pool, "%s_FAILED + 1", emit->values['M']);
 }
 
 /* What the arm leaves in the result: its value, the length of its bytes, or nothing. */
@@ -114,7 +122,7 @@ static void emit_start(struct cddl_emit *emit, const struct cddl_method *method)
 static void emit_lengths(struct cddl_emit *emit, const struct cddl_type *reply)
 {
     for (unsigned i = 0; i < reply->count; i++) {
-        if (!is_long(&reply->members[i]) || reply->members[i].type->shape != CDDL_BYTES)
+        if (!has_shape(&reply->members[i], CDDL_BYTES))
             continue;
         cddl_emit_set_member(emit, &reply->members[i]);
         cddl_emit(emit, "    if (result.outcome == $M_GOT_$A)\n"
@@ -179,7 +187,7 @@ static void emit_next(struct cddl_emit *emit, const struct cddl_type *reply)
     for (unsigned i = 0; i < reply->count; i++) {
         const struct cddl_member *arm = &reply->members[i];
 
-        if (!is_long(arm) || arm->type->shape != CDDL_LIST)
+        if (!has_shape(arm, CDDL_LIST))
             continue;
         cddl_emit_set_member(emit, arm);
         emit->values['v'] = cddl_c_type(emit, arm->type->members[0].type);
@@ -229,9 +237,20 @@ static void emit_send(struct cddl_emit *emit, const struct cddl_method *method)
                     "}\n");
 }
 
+static void emit_call(struct cddl_emit *emit, const struct cddl_method *method)
+{
+    emit_result(emit, method);
+    emit_start(emit, method);
+    emit_receive(emit, method);
+    emit_wait(emit, method);
+    emit_next(emit, method->reply);
+    if (method->item == NULL)
+        emit_whole(emit, method);
+}
+
 void cddl_emit_client(struct cddl_emit *emit)
 {
-    const char *first = "1";
+    const struct cddl_method *previous = NULL;
 
     emit_comment(emit, "---- Calling: a call in flight, and what became of it: one of its own "
                        "replies, or FAILED when the connection or the protocol broke. ----");
@@ -243,15 +262,8 @@ void cddl_emit_client(struct cddl_emit *emit)
             continue;
         }
         cddl_emit(emit, "\n");
-        emit->values['1'] = first;
-        emit_outcomes(emit, method);
-        first = emit->values['1'];
-        emit_result(emit, method);
-        emit_start(emit, method);
-        emit_receive(emit, method);
-        emit_wait(emit, method);
-        emit_next(emit, method->reply);
-        if (method->item == NULL)
-            emit_whole(emit, method);
+        emit_outcomes(emit, method, previous);
+        emit_call(emit, method);
+        previous = method;
     }
 }

@@ -76,7 +76,7 @@ enum {
 
 /*
  * The digits of a finite number that is not negative, the first of which counts 10^exponent:
- * as few as make it the same number again.
+ * as few as printf() needs to make it the same number again.
  */
 static void find_digits(double number, char digits[MOST_DIGITS + 1], int *ret_exponent)
 {
@@ -177,9 +177,10 @@ static void print_contents(struct valve_cursor *cursor, const struct valve_head 
     const char *around = head->major == VALVE_MAJOR_ARRAY ? "[]"
                          : head->major == VALVE_MAJOR_MAP ? "{}"
                                                           : "()";
-    const char *before = head->indefinite ? "_ " : "";
+    const char *before = "";
 
     fputc(around[0], stream);
+    fputs(head->indefinite ? "_ " : "", stream);
     while (cursor->next < cursor->end && valve_cursor_more(cursor, &remainder)) {
         fputs(before, stream);
         before = ", ";
@@ -189,8 +190,6 @@ static void print_contents(struct valve_cursor *cursor, const struct valve_head 
         fputs(": ", stream);
         valve_diagnose_item(cursor, stream);
     }
-    if (before[0] == '_')
-        fputs(before, stream); /* nothing came */
     fputc(around[1], stream);
 }
 

@@ -19,7 +19,10 @@ void valve_diagnose_text(const char *data, size_t size, FILE *stream);
 /* h'6279746573' */
 void valve_diagnose_bytes(const uint8_t *data, size_t size, FILE *stream);
 
-/* 1.5, 1.0e+300, NaN, -Infinity: as few digits as tell it from all others, whatever the locale. */
+/*
+ * 1.5, 1.0e+300, NaN, -Infinity: with as few digits as printf() needs to make it the same number
+ * again, and a point whatever the locale has for one.
+ */
 void valve_diagnose_float(double number, FILE *stream);
 
 /*

@@ -2,8 +2,10 @@
 /*
  * Graphs: the indices in a value, and the tables that they count in.
  *
- * An index counts in the table that the nearest struct or tuple around it has as a member. The walk
- * follows only types that hold indices, and goes no deeper than the value does.
+ * An index counts in the table that the nearest struct or tuple around it has as a member. Where
+ * none has it, the value is a part of something, and the index is for the whole to judge: valve-cddl
+ * proves that what travels as a whole has the tables of all its indices. The walk follows only types
+ * that hold indices, and goes no deeper than the value does.
  */
 #include "rpc/edges.h"
 
@@ -51,13 +53,14 @@ static bool check_index(const struct walk *walk, const struct valve_type *type, 
     const struct valve_member *member = find_table(&holder, table);
     size_t count = 0;
 
-    if (member != NULL && valve_is_present(member, holder->value))
+    if (member == NULL)
+        return true;
+    if (valve_is_present(member, holder->value))
         count = valve_get_list(valve_get_member(member, holder->value)).count;
     if (index < count)
         return true;
     valve_refuse(walk->refusal, walk->result, "index %" PRIu64 " is outside of %s, which has %zu",
-                 index, member != NULL && member->name_size > 0 ? member->name : table->name,
-                 count);
+                 index, member->name_size > 0 ? member->name : table->name, count);
     return false;
 }
 

@@ -1,60 +1,52 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Values in CBOR's diagnostic notation (RFC 8949, section 8), by their type's table.
+ * Values in CBOR's diagnostic notation, as the encoder would send them.
  */
 #include <errno.h>
 #include <inttypes.h>
 
 #include "rpc/diagnostic.h"
 #include "rpc/map.h"
+#include "rpc/map_order.h"
 #include "rpc/value.h"
 
 static void print_value(const struct valve_type *type, const void *value, FILE *stream);
+
+static void print_name(const struct valve_member *member, FILE *stream)
+{
+    valve_diagnose_text(member->name, member->name_size, stream);
+}
 
 static void print_member(const struct valve_member *member, const void *value, FILE *stream)
 {
     print_value(member->type, valve_get_member(member, value), stream);
 }
 
-static void print_key(const char *name, size_t size, FILE *stream)
-{
-    valve_diagnose_text(name, size, stream);
-    fputs(": ", stream);
-}
-
-static void print_any(const struct valve_any *any, FILE *stream)
-{
-    struct valve_cursor cursor = {any->data, any->data + any->size};
-
-    valve_diagnose_item(&cursor, stream);
-}
-
 static void print_struct(const struct valve_type *type, const void *value, FILE *stream)
 {
-    const char *before = "";
+    const char *separator = "";
 
-    fputc('{', stream);
+    putc('{', stream);
     for (uint32_t i = 0; i < type->count; i++) {
-        const struct valve_member *member = &type->members[i];
-
-        if (!valve_is_present(member, value))
+        if (!valve_is_present(&type->members[i], value))
             continue;
-        fputs(before, stream);
-        before = ", ";
-        print_key(member->name, member->name_size, stream);
-        print_member(member, value, stream);
+        fputs(separator, stream);
+        print_name(&type->members[i], stream);
+        fputs(": ", stream);
+        print_member(&type->members[i], value, stream);
+        separator = ", ";
     }
-    fputc('}', stream);
+    putc('}', stream);
 }
 
 static void print_tuple(const struct valve_type *type, const void *value, FILE *stream)
 {
-    fputc('[', stream);
+    putc('[', stream);
     for (uint32_t i = 0; i < type->count; i++) {
-        fputs(i > 0 ? ", " : "", stream);
+        fputs(i == 0 ? "" : ", ", stream);
         print_member(&type->members[i], value, stream);
     }
-    fputc(']', stream);
+    putc(']', stream);
 }
 
 static void print_list(const struct valve_type *type, const void *value, FILE *stream)
@@ -62,28 +54,39 @@ static void print_list(const struct valve_type *type, const void *value, FILE *s
     const struct valve_type *item = type->members[0].type;
     struct valve_list list = valve_get_list(value);
 
-    fputc('[', stream);
+    putc('[', stream);
     for (size_t i = 0; i < list.count; i++) {
-        fputs(i > 0 ? ", " : "", stream);
+        fputs(i == 0 ? "" : ", ", stream);
         print_value(item, list.items + i * item->size, stream);
     }
-    fputc(']', stream);
+    putc(']', stream);
+}
+
+static void print_entry(const struct valve_type *type, const void *entry, bool first, FILE *stream)
+{
+    fputs(first ? "" : ", ", stream);
+    print_member(&type->members[0], entry, stream);
+    fputs(": ", stream);
+    print_member(&type->members[1], entry, stream);
 }
 
 static void print_map(const struct valve_type *type, const void *value, FILE *stream)
 {
     const struct valve_type *entry = valve_map_entry(type);
     struct valve_list list = valve_get_list(value);
+    struct valve_map_order order;
 
-    fputc('{', stream);
-    for (size_t i = 0; i < list.count; i++) {
-        const struct valve_text *key = valve_map_key(entry, list.items, i);
-
-        fputs(i > 0 ? ", " : "", stream);
-        print_key(key->data, key->size, stream);
-        print_member(&entry->members[1], list.items + i * entry->size, stream);
+    putc('{', stream);
+    if (valve_map_ascends(type, value)) {
+        for (size_t i = 0; i < list.count; i++)
+            print_entry(entry, list.items + i * entry->size, i == 0, stream);
+    } else {
+        valve_map_order_begin(&order, type, value);
+        for (size_t i = 0; i < list.count; i++)
+            print_entry(entry, valve_map_order_next(&order), i == 0, stream);
+        valve_map_order_end(&order);
     }
-    fputc('}', stream);
+    putc('}', stream);
 }
 
 static void print_sum(const struct valve_type *type, const void *value, FILE *stream)
@@ -91,19 +94,21 @@ static void print_sum(const struct valve_type *type, const void *value, FILE *st
     const struct valve_member *arm = &type->members[valve_get_kind(value)];
 
     if (arm->type == NULL) {
-        valve_diagnose_text(arm->name, arm->name_size, stream);
+        print_name(arm, stream);
         return;
     }
-    fputc('{', stream);
-    print_key(arm->name, arm->name_size, stream);
+    putc('{', stream);
+    print_name(arm, stream);
+    fputs(": ", stream);
     print_member(arm, value, stream);
-    fputc('}', stream);
+    putc('}', stream);
 }
 
 static void print_value(const struct valve_type *type, const void *value, FILE *stream)
 {
     const struct valve_text *text = value;
     const struct valve_bytes *bytes = value;
+    const struct valve_any *any = value;
 
     switch (type->shape) {
     case VALVE_SHAPE_UINT:
@@ -125,7 +130,7 @@ static void print_value(const struct valve_type *type, const void *value, FILE *
         valve_diagnose_bytes(bytes->data, bytes->size, stream);
         break;
     case VALVE_SHAPE_ANY:
-        print_any(value, stream);
+        valve_diagnose_item(&(struct valve_cursor){any->data, any->data + any->size}, stream);
         break;
     case VALVE_SHAPE_NIL:
         fputs("null", stream);
@@ -154,5 +159,5 @@ static void print_value(const struct valve_type *type, const void *value, FILE *
 int valve_value_print(const struct valve_type *type, const void *value, FILE *stream)
 {
     print_value(type, value, stream);
-    return ferror(stream) != 0 ? -EIO : 0;
+    return ferror(stream) ? -EIO : 0;
 }

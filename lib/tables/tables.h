@@ -11,8 +11,6 @@
 #include "cddl/schema.h"
 #include "valve.h"
 
-enum { VALVE_TABLES_MAX_VALUE = INT32_MAX }; /* bytes that a value may take in C, itself alone */
-
 /* What is known of a method. */
 struct valve_tables_method {
     const char *name;                 /* its variant, as it travels */
@@ -31,15 +29,13 @@ struct valve_tables {
     unsigned method_count;
 };
 
-/*
- * Makes the tables of a schema that was compiled without problems. Returns false when problems were
- * noted in its source: values that no memory would hold.
- */
-bool valve_tables_build(const struct cddl_schema *schema, struct valve_tables *ret_tables);
+/* Makes the tables of a schema that was compiled without problems. */
+void valve_tables_build(const struct cddl_schema *schema, struct valve_tables *ret_tables);
 
 /*
- * What a rule of the schema defines, or NULL: there is no such rule, or it is no type of its own
- * (methods, numbers, variants that stand in the sums of others only).
+ * What a rule of the schema defines, or NULL: there is no such rule, it is no type of its own
+ * (methods, numbers, variants that stand in the sums of others only), or its values cannot stand
+ * alone (indices whose table is around them).
  */
 const struct valve_type *valve_tables_find_rule(const struct valve_tables *tables,
                                                 const char *name);

@@ -11,14 +11,17 @@
 
 #include "rpc/cursor.h"
 
-static VALVE_PRINTF(3, 4) int refuse(struct fault *fault, size_t at, const char *format, ...)
+/* Says what is wrong at a place in a message: it may be behind the last byte. */
+static VALVE_PRINTF(4, 5) int refuse(struct fault *fault, struct valve_bytes bytes,
+                                     const uint8_t *place, const char *format, ...)
 {
+    const uint8_t *last = bytes.data + bytes.size - 1;
     va_list arguments;
 
     va_start(arguments, format);
     vsnprintf(fault->error.text, sizeof fault->error.text, format, arguments);
     va_end(arguments);
-    fault->at = at;
+    fault->at = (size_t)((place < last ? place : last) - bytes.data);
     return -EBADMSG;
 }
 
@@ -71,16 +74,19 @@ static int split_reply(struct valve_bytes bytes, struct item *item, struct valve
     struct valve_cursor cursor = {bytes.data, bytes.data + bytes.size};
     struct valve_remainder remainder;
     struct valve_head head;
+    const uint8_t *place;
 
     if (valve_cursor_head(&cursor, &head) < 0 || head.major != VALVE_MAJOR_ARRAY)
-        return refuse(ret_fault, 0, "expected an array: [id, reply]");
+        return refuse(ret_fault, bytes, bytes.data, "expected an array: [id, reply]");
     remainder = valve_remainder(&head);
+    place = cursor.next;
     if (!valve_cursor_more(&cursor, &remainder) || valve_cursor_head(&cursor, &head) < 0 ||
         head.major != VALVE_MAJOR_UINT || head.argument > UINT32_MAX)
-        return refuse(ret_fault, 1, "expected an id from 0 to %u", UINT32_MAX);
+        return refuse(ret_fault, bytes, place, "expected an id from 0 to %u", UINT32_MAX);
     item->id = (uint32_t)head.argument;
     if (!valve_cursor_more(&cursor, &remainder))
-        return refuse(ret_fault, bytes.size - 1, "expected a reply after the id, found nothing");
+        return refuse(ret_fault, bytes, cursor.next,
+                      "expected a reply after the id, found nothing");
     ret_body->next = cursor.next;
     valve_cursor_skip(&cursor);
     ret_body->end = cursor.next;
@@ -90,7 +96,7 @@ static int split_reply(struct valve_bytes bytes, struct item *item, struct valve
     item->kind = ITEM_STREAM;
     if (valve_cursor_head(&cursor, &head) < 0 || !is_simple(&head, VALVE_SIMPLE_TRUE) ||
         valve_cursor_more(&cursor, &remainder))
-        return refuse(ret_fault, (size_t)(ret_body->end - bytes.data),
+        return refuse(ret_fault, bytes, ret_body->end,
                       "expected nothing but true, for an item, behind the reply");
     return 0;
 }
@@ -114,7 +120,7 @@ static int find_methods(const struct valve_limits *limits, struct valve_bytes by
     struct item trial = *item;
     struct valve_arena scratch;
     struct fault fault;
-    int r = refuse(ret_fault, 0, "no method of the schema has a stream of items");
+    int r = refuse(ret_fault, bytes, bytes.data, "no method of the schema has a stream of items");
 
     for (unsigned i = 0; i < tables->method_count && r != -ENOMEM; i++) {
         const struct valve_type *type = part_of(&tables->methods[i], item->kind);
@@ -149,7 +155,7 @@ int envelope_decode_reply(const struct valve_limits *limits, struct valve_bytes 
         return r;
     fits = valve_arena_alloc(arena, count, 1);
     if (fits == NULL) {
-        refuse(ret_fault, 0, "no memory");
+        refuse(ret_fault, bytes, bytes.data, "no memory");
         return -ENOMEM;
     }
     memset(fits, 0, count);

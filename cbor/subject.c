@@ -19,9 +19,8 @@ static const struct valve_type *find_rule(const struct valve_tables *tables, con
     return type;
 }
 
-/* METHOD and METHOD.reply, METHOD.request, METHOD.item; *ret_known: there is such a method. */
-static const struct valve_type *find_part(const struct valve_tables *tables, const char *name,
-                                          bool *ret_known)
+/* METHOD and METHOD.reply, METHOD.request, METHOD.item. */
+static const struct valve_type *find_part(const struct valve_tables *tables, const char *name)
 {
     const struct valve_tables_method *method = valve_tables_find_method(tables, name, strlen(name));
     const char *part = strrchr(name, '.');
@@ -30,7 +29,6 @@ static const struct valve_type *find_part(const struct valve_tables *tables, con
         part = ".reply";
     else if (part != NULL)
         method = valve_tables_find_method(tables, name, (size_t)(part - name));
-    *ret_known = method != NULL;
     if (method == NULL)
         return NULL;
     if (strcmp(part, ".reply") == 0)
@@ -46,7 +44,6 @@ int subject_find(const struct valve_tables *tables, const char *name, struct sub
 {
     struct subject subject = {.kind = SUBJECT_VALUES, .tables = tables};
     char shown[SHOWN_ROOM];
-    bool known = false;
 
     if (name == NULL)
         subject.type = tables->request;
@@ -57,10 +54,9 @@ int subject_find(const struct valve_tables *tables, const char *name, struct sub
     else
         subject.type = find_rule(tables, name);
     if (subject.kind == SUBJECT_VALUES && subject.type == NULL)
-        subject.type = find_part(tables, name, &known);
+        subject.type = find_part(tables, name);
     if (subject.kind == SUBJECT_VALUES && subject.type == NULL)
-        return usage_error(known ? "the schema has no %s: that part of the method is not there"
-                                 : "the schema has no rule, and no method, that is the type %s",
+        return usage_error("the schema has no type %s; valve-cbor types lists those it has",
                            show_name(name, shown));
     *ret_subject = subject;
     return 0;

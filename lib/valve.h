@@ -236,7 +236,7 @@ struct valve_server_options {
     uint64_t reserve;         /* descriptors that connections may not take, for max_connections 0 */
     unsigned io_threads;      /* 0: twice the workers, at least 4 */
     unsigned max_fibers;      /* requests being answered at once, in all */
-    size_t fiber_stack;       /* bytes */
+    size_t fiber_stack;       /* bytes; at least 16K, and 8K and 256 for each level of max_depth */
     size_t max_request;       /* bytes of one request */
     size_t arena_limit;       /* heap bytes that one request may take */
     unsigned max_depth;       /* levels of arrays and maps in a request */
@@ -412,8 +412,9 @@ int valve_reply_try_turn(struct valve_call *call) VALVE_MUST_USE;
 
 /*
  * A list, element by element. begin takes the turn; add may wait for the client to read (0,
- * -ECANCELED, -ETIMEDOUT, -ENOMEM; -EINVAL, -ELOOP: the element breaks its type; -EMSGSIZE: it is
- * larger than an output buffer). After an error, answer with an error.
+ * -ECANCELED, -ETIMEDOUT, -ENOMEM; -EINVAL: the element breaks its type; -ELOOP: it is nested
+ * deeper than a fiber_stack has room for; -EMSGSIZE: it is larger than an output buffer). After an
+ * error, answer with an error.
  */
 int valve_reply_list_begin(struct valve_call *call, const struct valve_type *reply,
                            unsigned arm) VALVE_MUST_USE;
@@ -447,8 +448,9 @@ struct valve_answer valve_reply_bytes_file(struct valve_call *call, const struct
  * leave: a handler that is ahead of its client is suspended here, and from time to time one that
  * is not, so that others have their turn. Unless it returns 0 nothing was queued, and:
  *   -ECANCELED, -ETIMEDOUT  also where it need not have waited; time is that of the whole stream
- *   -EINVAL, -ELOOP  it breaks its type; this one may be left out
- *   -EINVAL          the call was answered before, or a large reply begun: also logged
+ *   -EINVAL          it breaks its type, and may be left out; or the call was answered before, or
+ *                    a large reply begun, which is also logged
+ *   -ELOOP           it is nested deeper than a fiber_stack has room for
  *   -EMSGSIZE        it is larger than 16 MiB
  *   -ENOMEM
  */

@@ -5,9 +5,9 @@ import json
 import re
 import struct
 
-import cbor2
 import cbor2.decoder
 import cbor2.encoder
+from cbor2.types import CBORDecodeError, CBORSimpleValue, CBORTag, undefined
 
 # ---- cbor2 ------------------------------------------------------------------------------------
 #
@@ -15,10 +15,11 @@ import cbor2.encoder
 # on, as singles. Tags are left as they are: what they mean is not our subject.
 
 cbor2.decoder.semantic_decoders = {}
+NotCbor = CBORDecodeError
 
 
 def read_sequence(data):
-    """The items of a sequence, each as a value and its bytes. Raises what cbor2 raises."""
+    """The items of a sequence, each as a value and its bytes. Raises NotCbor."""
     stream = io.BytesIO(data)
     decoder = cbor2.decoder.CBORDecoder(stream, str_errors="replace")
     start = 0
@@ -47,7 +48,7 @@ _TOKEN = re.compile(r"""(?:\s|/[^/]*/)*(?:
     (?P<float>-?\d+\.\d+(?:e[+-]?\d+)?(?:_[123])?) | (?P<int>-?\d+) |
     (?P<word>-?[A-Za-z]+) | (?P<end>$) )""", re.X)
 
-_WORDS = {"true": True, "false": False, "null": None, "undefined": cbor2.undefined,
+_WORDS = {"true": True, "false": False, "null": None, "undefined": undefined,
           "NaN": float("nan"), "Infinity": float("inf"), "-Infinity": float("-inf")}
 
 
@@ -95,7 +96,7 @@ class _Notation:
         if self._skip("("):
             value = self.value()
             self._expect(")")
-            return cbor2.CBORTag(number, value)
+            return CBORTag(number, value)
         return number
 
     def _word(self, token):
@@ -104,7 +105,7 @@ class _Notation:
         self._expect("(")
         number = self.value()
         self._expect(")")
-        return cbor2.CBORSimpleValue(number)
+        return CBORSimpleValue(number)
 
     def value(self):
         kind, token = self._kind, self._token

@@ -52,6 +52,9 @@ class Schema:
             self._expect("=")
             self._rules[name] = self._choice()
 
+    def knows(self, rule):
+        return rule in self._rules
+
     def is_valid(self, rule, value):
         return self._rules[rule](value)
 

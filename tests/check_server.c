@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "calc.h"
-#include "tests/server_fixture.h"
+#include "tests/server_service.h"
 
 static struct rig rig;
 
@@ -72,6 +72,44 @@ START_TEST(another_service)
     ck_assert_int_eq(result.value, INT64_MIN + 1);
     ck_assert_int_eq(call_calc(&one).outcome, CALC_EVAL_GOT_ERROR);
     rig_stop(&rig);
+}
+END_TEST
+
+/* ---- Options ---------------------------------------------------------------------------------------- */
+
+static void expect_refused(const struct valve_server_options *options, const char *words)
+{
+    struct valve_server *server = NULL;
+    struct valve_error error = {""};
+
+    ck_assert_int_eq(valve_server_new(options, service_of(&rig.service), &server, &error), -EINVAL);
+    ck_assert_ptr_null(server);
+    ck_assert_msg(strncmp(error.text, words, strlen(words)) == 0, "it said: %s", error.text);
+}
+
+#define EXPECT_REFUSED(option, value, words)                                                       \
+    do {                                                                                           \
+        struct valve_server_options options = rig.options;                                         \
+                                                                                                   \
+        options.option = (value);                                                                  \
+        expect_refused(&options, words);                                                           \
+    } while (0)
+
+START_TEST(options_out_of_their_range)
+{
+    EXPECT_REFUSED(request_timeout, 0, "timeouts are");
+    EXPECT_REFUSED(drain_timeout, UINT64_MAX, "timeouts are");
+    EXPECT_REFUSED(max_in_flight, 0, "max_in_flight is");
+    EXPECT_REFUSED(max_in_flight, 65536, "max_in_flight is");
+    EXPECT_REFUSED(max_fibers, 0, "max_fibers is");
+    EXPECT_REFUSED(fiber_stack, 16383, "fiber_stack is at least 16K");
+    EXPECT_REFUSED(max_request, 0, "max_request is");
+    EXPECT_REFUSED(max_depth, 0, "max_depth is");
+    EXPECT_REFUSED(max_depth, 1025, "max_depth is");
+    EXPECT_REFUSED(max_depth, 225, "fiber_stack is at least 8K, and");
+    rig.options.max_depth = 224; /* what 64K are enough for */
+    rig_listen(&rig);
+    ck_assert_int_eq(rig_join(&rig), 0);
 }
 END_TEST
 
@@ -333,6 +371,7 @@ int main(void)
     tcase_add_checked_fixture(tests, set_up, NULL);
     tcase_set_timeout(tests, 60);
     tcase_add_test(tests, another_service);
+    tcase_add_test(tests, options_out_of_their_range);
     tcase_add_test(tests, a_server_that_never_ran);
     tcase_add_test(tests, a_server_that_is_freed_without_a_stop);
     tcase_add_test(tests, a_stop_before_the_run);

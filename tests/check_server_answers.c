@@ -201,6 +201,18 @@ static struct valve_answer bytes_of_a_list(struct valve_call *call)
     return valve_reply_bytes_done(call, &order_reply_type, ORDER_CONTENT, 0);
 }
 
+static struct valve_answer text_that_is_none(struct valve_call *call)
+{
+    const struct valve_text words = {"io: \xff", 5};
+
+    return valve_reply(call, &order_reply_type, ORDER_ERROR, &words);
+}
+
+static struct valve_answer arm_that_is_none(struct valve_call *call)
+{
+    return valve_reply(call, &order_reply_type, 4, NULL);
+}
+
 static const struct {
     struct valve_answer (*carry_out)(struct valve_call *call);
     const char *logged;
@@ -216,6 +228,8 @@ static const struct {
     {bytes_without_room, "bytes were sent that no room was reserved for"},
     {more_bytes_than_room, "bytes were sent that no room was reserved for"},
     {bytes_of_a_list, "bytes were sent that no room was reserved for"},
+    {text_that_is_none, "a handler's answer breaks its type: "},
+    {arm_that_is_none, "a handler's answer breaks its type: "},
 };
 
 static struct valve_answer no_answer(struct valve_call *call, const uint64_t *numbers)

@@ -71,6 +71,37 @@ static struct valve_answer bad_items(struct valve_call *call, const uint64_t *nu
     return order_done(call, 0);
 }
 
+/* A list of such lists. */
+struct nest {
+    const struct nest *items;
+    size_t count;
+};
+static const struct valve_type nest_type;
+static const struct valve_member nest_members[] = {{.name = "item", .type = &nest_type}};
+static const struct valve_type nest_type = {
+    .name = "nest",
+    .shape = VALVE_SHAPE_LIST,
+    .size = sizeof(struct nest),
+    .alignment = _Alignof(struct nest),
+    .least = 1,
+    .count = 1,
+    .members = nest_members,
+};
+
+/* "nest N": an item of N levels. */
+static struct valve_answer send_nest(struct valve_call *call, const uint64_t *numbers)
+{
+    struct nest *levels = calloc(numbers[0], sizeof *levels);
+    int r;
+
+    ck_assert_ptr_nonnull(levels);
+    for (uint64_t i = 0; i + 1 < numbers[0]; i++)
+        levels[i] = (struct nest){&levels[i + 1], 1};
+    r = valve_reply_item(call, &nest_type, levels);
+    free(levels);
+    return stream_end(call, r, 0);
+}
+
 /* "late": items after the answer, again and again. */
 static struct valve_answer items_after_the_answer(struct valve_call *call, const uint64_t *numbers)
 {
@@ -99,6 +130,7 @@ static const struct order orders[] = {
     {"inside", item_inside_a_list},
     {"late", items_after_the_answer},
     {"list", list},
+    {"nest", send_nest},
     {"reserve", reserve},
     {NULL, NULL},
 };
@@ -194,6 +226,22 @@ START_TEST(an_item_that_is_refused_is_not_sent)
     ck_assert(item.is_streamed);
     ck_assert_uint_eq(item.payload_size, 16 * MEBIBYTE);
     peer_expect(&peer, 1, "Done");
+    rig_end(&rig, &peer);
+}
+END_TEST
+
+/* As deep as the stack has room for, and deeper, which shall not be tried. */
+START_TEST(items_of_many_levels)
+{
+    struct peer peer = rig_ask(&rig, "nest 224");
+
+    ck_assert_uint_eq(peer_receive(&peer).payload_size, 224);
+    peer_expect(&peer, 1, "Done");
+    peer_order(&peer, 2, "nest 225");
+    peer_expect(&peer, 2, "Error");
+    ck_assert_int_eq(streams.result, -ELOOP);
+    peer_order(&peer, 3, "nest 1000000");
+    peer_expect(&peer, 3, "Error");
     rig_end(&rig, &peer);
 }
 END_TEST
@@ -365,6 +413,7 @@ int main(void)
     tcase_add_test(tests, a_stream_without_items);
     tcase_add_loop_test(tests, items_of_all_sizes, 0, sizeof item_sizes / sizeof item_sizes[0]);
     tcase_add_test(tests, an_item_that_is_refused_is_not_sent);
+    tcase_add_test(tests, items_of_many_levels);
     tcase_add_test(tests, small_replies_come_between_items);
     tcase_add_test(tests, streams_share_a_connection);
     tcase_add_test(tests, items_are_held_back_behind_a_large_reply_that_has_begun);

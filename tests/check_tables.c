@@ -240,6 +240,17 @@ START_TEST(other_names_of_a_type_are_found)
 }
 END_TEST
 
+START_TEST(indices_without_their_table_are_not_found)
+{
+    compile_file("schema/graph.cddl");
+    ck_assert_ptr_nonnull(valve_tables_find_rule(&tables, "digraph"));
+    ck_assert_ptr_nonnull(valve_tables_find_rule(&tables, "labels"));
+    ck_assert_ptr_null(valve_tables_find_rule(&tables, "nodes"));
+    ck_assert_ptr_null(valve_tables_find_rule(&tables, "node"));
+    ck_assert_ptr_null(valve_tables_find_rule(&tables, "label-id"));
+}
+END_TEST
+
 /* A rule that only lends its type to another, which limits it, is none. */
 START_TEST(rules_without_values_are_not_found)
 {
@@ -268,6 +279,7 @@ static Suite *tables_suite(void)
     tcase_add_test(find, methods_are_found_by_variant);
     tcase_add_test(find, one_way_methods_are_marked);
     tcase_add_test(find, other_names_of_a_type_are_found);
+    tcase_add_test(find, indices_without_their_table_are_not_found);
     tcase_add_test(find, rules_without_values_are_not_found);
     suite_add_tcase(suite, equal);
     suite_add_tcase(suite, find);

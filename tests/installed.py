@@ -7,6 +7,7 @@ libvalve as its users have it: installed, and found by pkg-config.
 """
 import os
 import pathlib
+import re
 import shlex
 import subprocess
 
@@ -18,6 +19,17 @@ def build_environment(**more):
     kept = {name: value for name, value in os.environ.items()
             if name not in ("MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKEOVERRIDES", "DESTDIR")}
     return kept | {"LC_ALL": "C.UTF-8"} | more
+
+
+def declared_functions(header):
+    """Those that a header declares and does not define, by its text alone."""
+    header = re.sub(r"/\*.*?\*/", "", header, flags=re.S)
+    header = re.sub(r"^\s*#(?:.*\\\n)*.*$", "", header, flags=re.M)
+    header = header.replace('extern "C" {', "")
+    while (flat := re.sub(r"\{[^{}]*\}", ";", header)) != header:
+        header = flat
+    return {name for declaration in header.split(";") if "static" not in declaration
+            for name in re.findall(r"\b(valve_\w+)\s*\(", declaration)}
 
 
 class Installation:

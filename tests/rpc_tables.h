@@ -27,6 +27,10 @@ static const struct valve_type i64_type = {.name = "an integer",
                                            .high = INT64_MAX};
 static const struct valve_type bool_type = {
     .name = "a boolean", .shape = VALVE_SHAPE_BOOL, TABLE_SIZES(bool), .least = 1};
+static const struct valve_type float_type = {
+    .name = "a float", .shape = VALVE_SHAPE_FLOAT, TABLE_SIZES(double), .least = 3};
+static const struct valve_type any_type = {
+    .name = "anything", .shape = VALVE_SHAPE_ANY, TABLE_SIZES(struct valve_any), .least = 1};
 static const struct valve_type nil_type = {
     .name = "nil", .shape = VALVE_SHAPE_NIL, .size = 0, .alignment = 1, .least = 1};
 static const struct valve_type text_type = {.name = "text",

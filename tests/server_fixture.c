@@ -302,7 +302,7 @@ static void compact(struct peer *peer)
 /* The size of the item at the front, when it is there; else 0, and the end has come. */
 static size_t receive_item(struct peer *peer)
 {
-    const struct valve_scan_limits limits = {.max_size = UINT32_MAX / 2, .max_depth = 64};
+    const struct valve_scan_limits limits = {.max_size = UINT32_MAX / 2, .max_depth = 1024};
     struct valve_scanner *scanner = malloc(valve_scanner_size(limits.max_depth));
     size_t scanned = 0, taken;
     enum valve_scan verdict = VALVE_SCAN_MORE;

@@ -83,11 +83,13 @@ class CommandLine(Tool):
         ("a_size_too_large", ("print", "--max-size", "2G", FILES), "--max-size takes a size"),
         ("no_size", ("print", "--max-size", "0", FILES), "--max-size takes a number from 1"),
         ("too_deep", ("print", "--max-depth", "1001", FILES), "from 1 to 1000, not \"1001\""),
-        ("no_type", ("print", "-t", "dir", FILES), "that is the type dir"),
-        ("methods_are_no_type", ("print", "-t", "files", FILES), "that is the type files"),
-        ("no_payload", ("print", "-t", "ListAll.request", FILES), "has no ListAll.request"),
-        ("no_stream", ("print", "-t", "Size.item", FILES), "has no Size.item"),
-        ("escaped", ("print", "-t", "a\x1b[m", FILES), "that is the type a\\x1b[m"),
+        ("no_type", ("print", "-t", "dir", FILES), "has no type dir;"),
+        ("methods_are_no_type", ("print", "-t", "files", FILES), "has no type files;"),
+        ("no_table", ("print", "-t", "node", support.SOURCE / "schema" / "graph.cddl"),
+         "has no type node;"),
+        ("no_payload", ("print", "-t", "ListAll.request", FILES), "has no type ListAll.request;"),
+        ("no_stream", ("print", "-t", "Size.item", FILES), "has no type Size.item;"),
+        ("escaped", ("print", "-t", "a\x1b[m", FILES), "has no type a\\x1b[m;"),
     ])
     def test_refuses(self, arguments, words):
         self.refuses(arguments, b"", 64, words)
@@ -180,8 +182,8 @@ class Types(Tool):
 @support.expand
 class Faults(Tool):
     @rows([
-        ("type", sequence("Sum", {"Put": [1, "x"]}), 10, "Put.total: "),
-        ("unknown_variant", sequence({"Add": 1}), 0, '"Add"'),
+        ("type", sequence("Sum", {"Put": [1, "x"]}), 11, "Put.total: "),
+        ("unknown_variant", sequence({"Add": 1}), 1, '"Add"'),
         ("break", sequence("Sum") + b"\xff", 4, "not well-formed"),
         ("reserved", b"\x1c", 0, "not well-formed"),
         ("end", sequence("Sum", {"Log": "words"})[:-1], 14, "the input ends inside an item"),

@@ -33,17 +33,6 @@ def setUpModule():
     INSTALLED = installed.Installation(Keeper)
 
 
-def declared_functions(header):
-    """Those that a header declares and does not define, by its text alone."""
-    header = re.sub(r"/\*.*?\*/", "", header, flags=re.S)
-    header = re.sub(r"^\s*#(?:.*\\\n)*.*$", "", header, flags=re.M)
-    header = header.replace('extern "C" {', "")
-    while (flat := re.sub(r"\{[^{}]*\}", ";", header)) != header:
-        header = flat
-    return {name for declaration in header.split(";") if "static" not in declaration
-            for name in re.findall(r"\b(valve_\w+)\s*\(", declaration)}
-
-
 def shown_symbols(library):
     """What programs may link to, with the version of each."""
     run = subprocess.run(["nm", "-D", "--defined-only", library], capture_output=True, text=True,
@@ -110,7 +99,7 @@ class Library(unittest.TestCase):
                               text=True, check=True).stdout
 
     def test_shows_what_the_header_declares(self):
-        declared = declared_functions(HEADER.read_text())
+        declared = installed.declared_functions(HEADER.read_text())
         self.assertGreater(len(declared), 50)
         self.assertEqual(shown_symbols(self.library),
                          {f"{name}@@LIBVALVE_0.1" for name in declared})
@@ -119,14 +108,14 @@ class Library(unittest.TestCase):
         listed, = re.findall(r"LIBVALVE_0\.1 \{\nglobal:\n(.*?)local:\n    \*;\n\};",
                              SCRIPT.read_text(), re.S)
         names = [line.strip(" ;") for line in listed.splitlines()]
-        self.assertEqual(names, sorted(declared_functions(HEADER.read_text())))
+        self.assertEqual(names, sorted(installed.declared_functions(HEADER.read_text())))
 
     def test_the_reading_of_headers(self):
         text = ('#define valve_a(x) \\\n    valve_b(x)\n/* valve_c(); */\nextern "C" {\n'
                 'struct valve_d { int (*valve_e)(int); };\nint *valve_f(void (*call)(int),\n  int);\n'
                 'static inline int valve_g(void)\n{\n    if (1) { return valve_h(); }\n}\n'
                 'struct valve_d valve_i(void) __attribute__((x(y)));\n}\n')
-        self.assertEqual(declared_functions(text), {"valve_f", "valve_i"})
+        self.assertEqual(installed.declared_functions(text), {"valve_f", "valve_i"})
 
     def test_its_name_is_that_of_its_interface(self):
         self.assertIn("Library soname: [libvalve.so.0]", self.readelf("-d"))

@@ -7,6 +7,7 @@ import unittest
 
 import cbor2
 
+import installed
 import support
 from support import rows
 
@@ -33,7 +34,7 @@ def options_of(program):
 class Pages(unittest.TestCase):
     def test_all_pages_are_there(self):
         self.assertEqual(set(PAGES), {"valved.8", "valve.ini.5", "valvectl.1", "valve-protocol.7",
-                                      "valve-cddl.1", "valve-cbor.1"})
+                                      "valve-cddl.1", "valve-cbor.1", "libvalve.3", "valve-rpc.7"})
 
     @rows([(name, name) for name in PAGES])
     def test_style(self, name):
@@ -42,6 +43,15 @@ class Pages(unittest.TestCase):
         result = subprocess.run(["mandoc", "-Tlint", "-Wwarning", support.SOURCE / "man" / name],
                                 capture_output=True, text=True, check=False)
         self.assertEqual(result.stdout, "")
+
+    @rows([(name, name) for name in PAGES])
+    def test_what_it_refers_to(self, name):
+        """Pages of ours that are there, and functions that valve.h declares."""
+        for title, section in re.findall(r"^\.Xr ((?:lib)?valve\S*) (\d)", PAGES[name], re.M):
+            self.assertIn(f"{title}.{section}", PAGES)
+        header = (support.SOURCE / "lib/valve.h").read_text()
+        self.assertLessEqual(set(re.findall(r"^\.Fn (valve_\w+)", PAGES[name], re.M)),
+                             installed.declared_functions(header))
 
     @rows([(name, name, program) for name, program in PROGRAMS.items()])
     def test_options(self, name, program):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """
-valve-rpc(7) and the examples of libvalve(3), done word for word with an installed libvalve.
+valve-rpc(7), the examples of libvalve(3), and the service in the README, done word for word with
+an installed libvalve.
 
 A comment in front of each display of the page says what it is: a file, a change of one, or
 commands with what they print (the comment at the beginning of valve-rpc.7 explains).
@@ -17,6 +18,7 @@ import support
 DISPLAY = re.compile(r"^\.Bd -literal.*\n((?:.*\n)*?)\.Ed$", re.M)
 STEP = re.compile(r'^\.\\" (write|append|replace|insert|run)(?: (\S+))?(?:: (.*))?\n' + DISPLAY.pattern[1:],
                   re.M)
+README_STEP = re.compile(r"^<!-- (write|run)(?: (\S+))? -->\n\n((?:    .*\n|\n(?=    ))+)", re.M)
 ESCAPES = {r"\e": "\\", r"\(aq": "'", r"\(dq": '"', r"\-": "-", r"\ ": " ", r"\&": ""}
 
 # The pages show what gcc says.
@@ -38,6 +40,9 @@ def plain(source):
 
 def steps(page):
     """What a page tells its reader to do: kind, file, line, and the text of the display."""
+    if page == "README.md":
+        return [(kind, file, "", re.sub("^    ", "", text, flags=re.M))
+                for kind, file, text in README_STEP.findall((support.SOURCE / page).read_text())]
     source = (support.SOURCE / "man" / page).read_text()
     found = [(kind, file, plain(line or ""), plain(text))
              for kind, file, line, text in STEP.findall(source)]
@@ -151,6 +156,12 @@ class Tutorial(unittest.TestCase):
 
     def test_the_manual_of_the_library(self):
         self.reader.follow("libvalve.3")
+
+    def test_the_service_in_the_readme(self):
+        self.reader.follow("README.md")
+        with support.Wire(f"unix:{self.reader.folder}/hello") as wire:
+            self.assertEqual(wire.ask({"Greet": "you"}), {"Greeting": "you"})
+            self.assertEqual(wire.ask({"Greet": ""}), "Bye")
 
     def test_steps_that_go_wrong_are_noticed(self):
         for text in ("$ echo no\nyes\n", "$ false\nyes\n", "$ echo yes\n", "$ true\n$ echo yes\n"):

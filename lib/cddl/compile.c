@@ -4,8 +4,6 @@
  */
 #include "cddl/compile.h"
 
-#include "cddl/emit.h"
-
 bool cddl_compile(struct cddl_source *source, const char *name, struct cddl_schema *ret_schema)
 {
     struct cddl_syntax syntax;
@@ -26,17 +24,4 @@ bool cddl_compile(struct cddl_source *source, const char *name, struct cddl_sche
     if (cddl_source_sound(source))
         cddl_lay_out(ret_schema);
     return cddl_source_sound(source);
-}
-
-void cddl_generate(struct cddl_schema *schema, const char *source_name, const char *header_name,
-                   struct cddl_output *ret_header, struct cddl_output *ret_tables)
-{
-    struct cddl_emit emit;
-
-    cddl_emit_init(&emit, schema->source->pool, schema);
-    cddl_emit_header(&emit, source_name);
-    *ret_header = (struct cddl_output){emit.text, emit.size};
-    cddl_emit_init(&emit, schema->source->pool, schema);
-    cddl_emit_tables(&emit, source_name, header_name);
-    *ret_tables = (struct cddl_output){emit.text, emit.size};
 }

@@ -105,7 +105,7 @@ void cddl_emit_server(struct cddl_emit *emit)
                     "{\n"
                     "    return (struct valve_service){\n"
                     "        .name = \"$s\",\n"
-                    "        .digest = NULL,\n"
+                    "        .digest = $P_DIGEST,\n"
                     "        .request = &$p_request_type,\n"
                     "        .dispatch = $p_dispatch,\n"
                     "        .handlers = handlers,\n"

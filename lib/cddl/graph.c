@@ -147,6 +147,13 @@ static void mark_exposed(struct cddl_schema *schema, const struct cddl_type *tab
     }
 }
 
+/* No value of such a type is legal alone. */
+static void note_exposed(struct cddl_schema *schema)
+{
+    for (struct cddl_type *type = schema->types; type != NULL; type = type->next)
+        type->exposed |= type->mark != 0;
+}
+
 /* From a marked type to a place where an index stands. */
 static struct cddl_span find_index(const struct cddl_type *type, struct cddl_span span)
 {
@@ -215,6 +222,7 @@ void cddl_check_graphs(struct cddl_schema *schema)
         if (!type->is_table)
             continue;
         mark_exposed(schema, type);
+        note_exposed(schema);
         check_roots(schema, type);
     }
     find_edges(schema);

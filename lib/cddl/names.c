@@ -188,6 +188,7 @@ static void claim_service(struct claims *claims, struct cddl_span root)
     struct cddl_schema *schema = claims->schema;
 
     claim_all(claims, root, names, schema->word);
+    claim(claims, root, "%s_DIGEST", cddl_upper(schema->source, schema->word));
     claim(claims, root, "%s_HANDLERS", cddl_upper(schema->source, schema->word));
     claim(claims, root, "%s_request.kind", schema->word);
     claim_fields(claims, schema->request);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Memory of one run: a list of blocks, each cut up from its start.
+ *
+ * Under AddressSanitizer what is not handed out is poisoned, with a gap behind each piece.
  */
 #include "cddl/pool.h"
 
@@ -9,8 +11,32 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sysexits.h>
 
-enum { BLOCK_SIZE = 64 * 1024 };
+#ifdef __has_feature
+#if __has_feature(address_sanitizer)
+#define POOL_POISONS
+#endif
+#endif
+#ifdef __SANITIZE_ADDRESS__
+#define POOL_POISONS
+#endif
+#ifdef POOL_POISONS
+#include <sanitizer/asan_interface.h>
+#else
+#define ASAN_POISON_MEMORY_REGION(address, size)   ((void)(address), (void)(size))
+#define ASAN_UNPOISON_MEMORY_REGION(address, size) ((void)(address), (void)(size))
+#endif
+
+enum {
+    BLOCK_SIZE = 64 * 1024,
+    SHORT = 256, /* a text of fewer bytes is formatted once */
+#ifdef POOL_POISONS
+    GAP = alignof(max_align_t),
+#else
+    GAP = 0,
+#endif
+};
 
 struct cddl_pool_block {
     struct cddl_pool_block *next;
@@ -21,23 +47,17 @@ struct cddl_pool_block {
 static void out_of_memory(void)
 {
     fputs("valve-cddl: out of memory\n", stderr);
-    exit(EXIT_FAILURE);
-}
-
-static size_t rounded(size_t bytes)
-{
-    const size_t unit = alignof(max_align_t);
-
-    return (bytes + unit - 1) / unit * unit;
+    exit(EX_OSERR);
 }
 
 static void add_block(struct cddl_pool *pool, size_t least)
 {
-    size_t size = least > BLOCK_SIZE ? rounded(least) : BLOCK_SIZE;
+    size_t size = least > BLOCK_SIZE ? least : BLOCK_SIZE;
     struct cddl_pool_block *block = calloc(1, sizeof(*block) + size);
 
     if (block == NULL)
         out_of_memory();
+    ASAN_POISON_MEMORY_REGION(block->data, size);
     block->size = size;
     block->next = pool->blocks;
     pool->blocks = block;
@@ -49,12 +69,21 @@ static size_t room_of(const struct cddl_pool *pool)
     return pool->blocks == NULL ? 0 : pool->blocks->size - pool->blocks->used;
 }
 
+/* What a piece takes of a block. */
+static size_t piece_size(size_t bytes)
+{
+    const size_t unit = alignof(max_align_t);
+
+    return (bytes + unit - 1) / unit * unit + GAP;
+}
+
 /* The next bytes of the newest block, which has room for them. */
 static void *cut(struct cddl_pool *pool, size_t bytes)
 {
     void *memory = pool->blocks->data + pool->blocks->used;
 
-    pool->blocks->used += rounded(bytes);
+    pool->blocks->used += piece_size(bytes);
+    ASAN_UNPOISON_MEMORY_REGION(memory, bytes);
     return memory;
 }
 
@@ -64,8 +93,8 @@ void *cddl_pool_alloc(struct cddl_pool *pool, size_t count, size_t size)
 
     if (__builtin_mul_overflow(count, size, &bytes) || bytes > SIZE_MAX / 2)
         out_of_memory();
-    if (pool->blocks == NULL || room_of(pool) < bytes)
-        add_block(pool, bytes);
+    if (pool->blocks == NULL || room_of(pool) < piece_size(bytes))
+        add_block(pool, piece_size(bytes));
     return cut(pool, bytes);
 }
 
@@ -79,21 +108,22 @@ char *cddl_pool_copy(struct cddl_pool *pool, const char *text, size_t size)
 
 char *cddl_pool_print_list(struct cddl_pool *pool, const char *format, va_list list)
 {
-    size_t room = room_of(pool), size;
-    char *text = room == 0 ? NULL : pool->blocks->data + pool->blocks->used;
+    char beginning[SHORT], *text;
     va_list again;
+    size_t size;
     int length;
 
     va_copy(again, list);
-    length = vsnprintf(text, room, format, again);
+    length = vsnprintf(beginning, sizeof(beginning), format, again);
     va_end(again);
     if (length < 0)
         out_of_memory();
     size = (size_t)length + 1;
-    if (size <= room)
-        return cut(pool, size);
     text = cddl_pool_alloc(pool, size, 1);
-    vsnprintf(text, size, format, list);
+    if (size <= sizeof(beginning))
+        memcpy(text, beginning, size);
+    else
+        vsnprintf(text, size, format, list);
     return text;
 }
 
@@ -116,7 +146,9 @@ void cddl_pool_reset(struct cddl_pool *pool)
         return;
     pool->blocks = kept->next;
     cddl_pool_free(pool);
+    ASAN_UNPOISON_MEMORY_REGION(kept->data, kept->used);
     memset(kept->data, 0, kept->used);
+    ASAN_POISON_MEMORY_REGION(kept->data, kept->size);
     kept->used = 0;
     kept->next = NULL;
     pool->blocks = kept;

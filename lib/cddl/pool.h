@@ -17,7 +17,7 @@ struct cddl_pool {
 
 /*
  * Zeroed memory for `count` things of `size` bytes, aligned for any of them. When there is none
- * left the process says so and exits with status 1: a compiler has nothing better to do then, and
+ * left the process says so and exits with EX_OSERR: a compiler has nothing better to do then, and
  * has replaced no file yet.
  */
 void *cddl_pool_alloc(struct cddl_pool *pool, size_t count, size_t size);

@@ -67,6 +67,7 @@ struct cddl_type {
     struct cddl_type *table; /* of an index: the list whose elements it names */
     bool is_table;           /* a list that indices name elements of */
     bool has_edges;          /* an index, or something that holds one */
+    bool exposed;            /* it holds an index into a table that it does not hold */
     unsigned heads;          /* the heads that its encodings begin with, as bits */
     uint64_t least;          /* bytes of the smallest encoding; CDDL_ENDLESS: there is none */
     uint64_t size;           /* most bytes of a value in C, without what it points to */

@@ -46,6 +46,8 @@ static int cannot_send(struct valve_client *client)
 static int reserve(struct valve_client *client, const struct valve_type *request, unsigned method,
                    const void *payload, uint8_t **ret_data)
 {
+    struct valve_error error = {""};
+    uint8_t nowhere;
     size_t size = 0;
     int r;
 
@@ -53,10 +55,10 @@ static int reserve(struct valve_client *client, const struct valve_type *request
         return client->broken;
     if (client->transport.send_error < 0)
         return cannot_send(client);
-    r = valve_encoded_arm_size(request, method, payload, VALVE_CLIENT_MAX_DEPTH, &size);
+    r = valve_encode_arm_within(request, method, payload, VALVE_CLIENT_MAX_DEPTH, &nowhere, 0,
+                                &size, &error);
     if (r < 0)
-        return valve_client_fail(client, r, "the request cannot be encoded: %s",
-                                 strerrordesc_np(-r));
+        return valve_client_fail(client, r, "the request cannot be sent: %s", error.text);
     if (size > VALVE_CLIENT_MAX_ITEM)
         return valve_client_fail(client, -EMSGSIZE, "the request is longer than 16 MiB");
     r = valve_transport_reserve(&client->transport,

@@ -9,8 +9,8 @@
 #include <string.h>
 
 #include "rpc/decoder.h"
-#include "rpc/encoder.h"
 #include "server/connection.h"
+#include "server/outgoing.h"
 #include "server/output.h"
 #include "server/reply.h"
 #include "server/server.h"
@@ -46,20 +46,10 @@ static const struct valve_type error_reply = {
 int valve_call_refuse(struct valve_worker *worker, struct valve_connection *connection, uint32_t id,
                       const char *text)
 {
-    struct valve_text words = valve_text(text);
-    uint8_t prefix[VALVE_ENVELOPE_PREFIX];
-    size_t prefix_size = (size_t)(valve_envelope_write_reply(id, prefix) - prefix);
-    size_t size;
-    uint8_t *data;
+    const struct valve_text words = valve_text(text);
+    const struct valve_outgoing refusal = {.type = &error_reply, .value = &words, .id = id};
 
-    if (valve_encoded_arm_size(&error_reply, 0, &words, 2, &size) < 0)
-        return -EINVAL;
-    data = valve_output_append(worker, connection, prefix_size + size);
-    if (data == NULL)
-        return -ENOMEM;
-    memcpy(data, prefix, prefix_size);
-    valve_encode_arm(&error_reply, 0, &words, data + prefix_size);
-    return 0;
+    return valve_outgoing_queue(worker, connection, &refusal, NULL);
 }
 
 static int refuse_bad_request(struct valve_worker *worker, struct valve_connection *connection,

@@ -168,6 +168,12 @@ struct delivery {
     struct valve_buffer *answer;
 };
 
+static void give_back(struct delivery *delivery)
+{
+    free(delivery->answer);
+    free(delivery);
+}
+
 /* On that worker, or where its thread has ended: then there is no call. */
 static void deliver(struct valve_message *message)
 {
@@ -180,22 +186,21 @@ static void deliver(struct valve_message *message)
     slot = find_slot(promises, &delivery->later);
     call = slot != NULL ? slot->call : NULL;
     pthread_mutex_unlock(&promises->lock);
-    if (call == NULL) {
-        free(delivery->answer);
-    } else {
+    if (call != NULL) {
         call->promise.answer = delivery->answer;
+        delivery->answer = NULL;
         if (call->promise.is_awaited)
             valve_fiber_wake(call->fiber);
     }
-    free(delivery);
+    give_back(delivery);
 }
 
-static int encode(const struct valve_type *reply, unsigned arm, const void *payload,
-                  struct valve_buffer **ret_answer)
+static int encode(const struct valve_server *server, const struct valve_type *reply, unsigned arm,
+                  const void *payload, struct valve_buffer **ret_answer)
 {
     struct valve_buffer *answer;
     size_t size;
-    int r = valve_encoded_arm_size(reply, arm, payload, VALVE_REPLY_DEPTH, &size);
+    int r = valve_encoded_arm_size(reply, arm, payload, server->levels, &size);
 
     if (r < 0)
         return r == -ELOOP ? -EINVAL : r;
@@ -204,9 +209,9 @@ static int encode(const struct valve_type *reply, unsigned arm, const void *payl
         return -ENOMEM;
     answer->start = VALVE_ENVELOPE_PREFIX;
     answer->end = VALVE_ENVELOPE_PREFIX + size;
-    valve_encode_arm(reply, arm, payload, answer->data + answer->start);
     *ret_answer = answer;
-    return 0;
+    return valve_encode_arm_within(reply, arm, payload, server->levels,
+                                   answer->data + answer->start, size, &size, NULL);
 }
 
 static int make_delivery(const struct valve_later *later, const struct valve_type *reply,
@@ -218,9 +223,9 @@ static int make_delivery(const struct valve_later *later, const struct valve_typ
     if (delivery == NULL)
         return -ENOMEM;
     *delivery = (struct delivery){.message.deliver = deliver, .later = *later};
-    r = encode(reply, arm, payload, &delivery->answer);
+    r = encode(later->server, reply, arm, payload, &delivery->answer);
     if (r < 0)
-        free(delivery);
+        give_back(delivery);
     else
         *ret_delivery = delivery;
     return r;
@@ -239,14 +244,12 @@ int valve_later_reply(struct valve_later later, const struct valve_type *reply, 
     if (r < 0)
         return r;
     r = claim(&later.server->promises, &later, reply, &home);
-    if (r < 0) {
-        free(delivery->answer);
-        free(delivery);
-    } else if (home == valve_worker_current()) {
+    if (r < 0)
+        give_back(delivery);
+    else if (home == valve_worker_current())
         deliver(&delivery->message);
-    } else {
+    else
         valve_mailbox_post(&home->mailbox, &delivery->message);
-    }
     if (r == -EALREADY)
         valve_server_log(later.server, VALVE_LOG_ERROR,
                          "service %s: a promised answer was given twice: the first stands",

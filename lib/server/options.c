@@ -9,6 +9,8 @@
 #define RESERVE         256 /* descriptors that are never connections: DESIGN section 9 */
 #define NS_PER_S        1000000000ull
 #define LEAST_STACK     ((size_t)16 * 1024)
+#define STACK_BESIDES   ((size_t)8 * 1024) /* for a handler and what it calls */
+#define STACK_A_LEVEL   256                /* decoding takes up to 200 bytes of it, encoding 100 */
 #define LARGEST_REQUEST ((size_t)1024 * 1024 * 1024)
 #define DEEPEST         1024
 #define LONGEST_TIMEOUT (INT32_MAX * 1000000ull) /* what milliseconds in 31 bits can say */
@@ -52,6 +54,13 @@ void valve_server_options_default(struct valve_server_options *ret_options)
     };
 }
 
+unsigned valve_options_levels(const struct valve_server_options *options)
+{
+    size_t levels = (options->fiber_stack - STACK_BESIDES) / STACK_A_LEVEL;
+
+    return levels < DEEPEST ? (unsigned)levels : DEEPEST;
+}
+
 const char *valve_options_find_bad(const struct valve_server_options *options)
 {
     const uint64_t timeouts[] = {options->request_timeout, options->idle_timeout,
@@ -71,5 +80,7 @@ const char *valve_options_find_bad(const struct valve_server_options *options)
         return "max_request is from 1 to 1G";
     if (options->max_depth < 1 || options->max_depth > DEEPEST)
         return "max_depth is from 1 to 1024";
+    if (options->max_depth > valve_options_levels(options))
+        return "fiber_stack is at least 8K, and 256 bytes for each level of max_depth";
     return NULL;
 }

@@ -90,26 +90,43 @@ static struct valve_output_chain *chain_for_whole(struct valve_output *output)
     return output->begun ? &output->held : &output->queue;
 }
 
-uint8_t *valve_output_append(struct valve_worker *worker, struct valve_connection *connection,
-                             size_t size)
+uint8_t *valve_output_room(struct valve_worker *worker, struct valve_connection *connection,
+                           size_t least, size_t *ret_room)
 {
     struct valve_output *output = valve_output_of(worker, connection);
-    struct valve_output_chain *chain;
-    struct valve_buffer *last;
+    struct valve_buffer *buffer;
 
     if (output == NULL)
         return NULL;
-    chain = chain_for_whole(output);
-    last = chain->last;
-    if (last == NULL || valve_buffer_room(last) < size) {
-        last = valve_buffer_new(&worker->buffers, size);
-        if (last == NULL)
+    buffer = output->room != NULL ? output->room : chain_for_whole(output)->last;
+    if (buffer == NULL || valve_buffer_room(buffer) < least) {
+        valve_buffer_free(&worker->buffers, output->room);
+        buffer = output->room = valve_buffer_new(&worker->buffers, least);
+        if (buffer == NULL)
             return NULL;
-        chain_add(chain, last);
     }
-    last->end += size;
-    chain->size += size;
-    return last->data + last->end - size;
+    *ret_room = valve_buffer_room(buffer);
+    return buffer->data + buffer->end;
+}
+
+void valve_output_take(struct valve_worker *worker, struct valve_connection *connection,
+                       size_t size)
+{
+    struct valve_output *output = connection->output;
+    struct valve_output_chain *chain;
+
+    if (output == NULL)
+        return;
+    chain = chain_for_whole(output);
+    if (output->room != NULL && size > 0)
+        chain_add(chain, output->room);
+    else
+        valve_buffer_free(&worker->buffers, output->room);
+    output->room = NULL;
+    if (size > 0) {
+        chain->last->end += size;
+        chain->size += size;
+    }
 }
 
 void valve_output_queue(struct valve_worker *worker, struct valve_connection *connection,

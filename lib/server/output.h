@@ -30,6 +30,7 @@ struct valve_output {
     struct valve_output *next_spare;
     struct valve_output_chain queue; /* to be sent */
     struct valve_output_chain held;  /* to follow the reply that is being sent in pieces */
+    struct valve_buffer *room;       /* what is written at present and not queued, or NULL */
     size_t reserved;                 /* room promised to replies that are being read */
     struct valve_call *turn;         /* whose large reply it is, or NULL */
     bool begun;                      /* of that reply bytes were queued, and more will come */
@@ -53,11 +54,14 @@ void valve_output_release(struct valve_worker *worker, struct valve_connection *
 void valve_output_drop(struct valve_worker *worker, struct valve_connection *connection);
 
 /*
- * Room for a whole small reply of exactly `size` bytes, which the caller fills at once.
- * NULL: no memory.
+ * Room behind what is queued, for a whole message that the caller writes at once: `least` bytes at
+ * least, *ret_room in all. NULL: no memory. Then valve_output_take() queues the first `size` bytes
+ * of what was written; 0: nothing.
  */
-uint8_t *valve_output_append(struct valve_worker *worker, struct valve_connection *connection,
-                             size_t size);
+uint8_t *valve_output_room(struct valve_worker *worker, struct valve_connection *connection,
+                           size_t least, size_t *ret_room);
+void valve_output_take(struct valve_worker *worker, struct valve_connection *connection,
+                       size_t size);
 
 /* Queues a filled buffer, which is taken over: a whole reply, or a piece of the turn's. */
 void valve_output_queue(struct valve_worker *worker, struct valve_connection *connection,

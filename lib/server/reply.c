@@ -4,12 +4,10 @@
  */
 #include <errno.h>
 #include <stdio.h>
-#include <string.h>
 
-#include "rpc/encoder.h"
-#include "rpc/envelope.h"
 #include "server/call.h"
 #include "server/connection.h"
+#include "server/outgoing.h"
 #include "server/output.h"
 #include "server/reply.h"
 #include "server/server.h"
@@ -114,13 +112,22 @@ static struct valve_answer break_off(struct valve_call *call, const struct valve
     return valve_reply_broken(call, why);
 }
 
+/* A reply that breaks its type: nothing is sent in its place that might be taken for it. */
+static struct valve_answer give_up(struct valve_call *call, const struct valve_error *error)
+{
+    char what[VALVE_ERROR_TEXT + 64];
+
+    snprintf(what, sizeof what, "a handler's answer breaks its type: %s", error->text);
+    return valve_reply_contradicted(call, what);
+}
+
 struct valve_answer valve_reply(struct valve_call *call, const struct valve_type *reply,
                                 unsigned arm, const void *payload)
 {
-    uint8_t prefix[VALVE_ENVELOPE_PREFIX];
-    size_t prefix_size = (size_t)(valve_envelope_write_reply(call->id, prefix) - prefix);
-    size_t size;
-    uint8_t *data;
+    const struct valve_outgoing message = {
+        .type = reply, .arm = arm, .value = payload, .id = call->id};
+    struct valve_error error;
+    int r;
 
     if (valve_reply_is_second(call))
         return (struct valve_answer){call};
@@ -129,14 +136,10 @@ struct valve_answer valve_reply(struct valve_call *call, const struct valve_type
         return valve_reply_answered(call);
     if (call->stage == VALVE_CALL_BEGUN)
         return break_off(call, reply, arm, payload);
-    if (valve_encoded_arm_size(reply, arm, payload, VALVE_REPLY_DEPTH, &size) < 0)
-        return valve_reply_broken(call, "the handler's reply cannot be encoded");
-    data = valve_output_append(call->worker, call->connection, prefix_size + size);
-    if (data == NULL)
+    r = valve_outgoing_queue(call->worker, call->connection, &message, &error);
+    if (r == -ENOMEM)
         return valve_reply_broken(call, "no memory for a reply");
-    memcpy(data, prefix, prefix_size);
-    valve_encode_arm(reply, arm, payload, data + prefix_size);
-    return valve_reply_answered(call);
+    return r < 0 ? give_up(call, &error) : valve_reply_answered(call);
 }
 
 struct valve_answer valve_reply_none(struct valve_call *call)

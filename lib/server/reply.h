@@ -8,9 +8,6 @@
 #include "server/buffer.h"
 #include "server/call.h"
 
-/* Deeper than any schema that can be encoded without running out of its arena first. */
-#define VALVE_REPLY_DEPTH 1024
-
 /* Marks the call as answered and has its connection attended to. */
 struct valve_answer valve_reply_answered(struct valve_call *call);
 

@@ -3,16 +3,12 @@
  * The items of a stream, sent before the reply, and how far a handler may get ahead of its client.
  */
 #include <errno.h>
-#include <string.h>
 
-#include "rpc/encoder.h"
-#include "rpc/envelope.h"
 #include "server/connection.h"
+#include "server/outgoing.h"
 #include "server/output.h"
 #include "server/reply.h"
 #include "server/worker.h"
-
-#define LARGEST_ITEM ((size_t)16 * 1024 * 1024)
 
 /*
  * What a stream may send before the worker's other connections have a turn, though its client keeps
@@ -55,39 +51,27 @@ static int is_over(const struct valve_call *call)
     return deadline != VALVE_NEVER && deadline <= valve_clock_now() ? -ETIMEDOUT : 0;
 }
 
-static int append(struct valve_call *call, const struct valve_type *type, const void *item,
-                  size_t size)
-{
-    uint8_t prefix[VALVE_ENVELOPE_PREFIX];
-    size_t prefix_size = (size_t)(valve_envelope_write_item(call->id, prefix) - prefix);
-    size_t whole = prefix_size + size + VALVE_ENVELOPE_SUFFIX;
-    uint8_t *data = valve_output_append(call->worker, call->connection, whole);
-
-    if (data == NULL)
-        return -ENOMEM;
-    memcpy(data, prefix, prefix_size);
-    valve_envelope_end_item(valve_encode(type, item, data + prefix_size));
-    call->streamed += whole + ITEM_EFFORT;
-    valve_connection_attend(call->worker, call->connection);
-    return 0;
-}
-
 int valve_reply_item(struct valve_call *call, const struct valve_type *type, const void *item)
 {
-    size_t size;
+    const struct valve_outgoing message = {
+        .type = type, .arm = VALVE_NO_ARM, .value = item, .id = call->id, .is_item = true};
+    size_t before;
     int r;
 
     if (call->stage != VALVE_CALL_OPEN || call->building != NULL)
         return valve_reply_misused(call, "an item of a stream came after the answer");
-    r = valve_encoded_size(type, item, VALVE_REPLY_DEPTH, &size);
-    if (r < 0)
-        return r;
-    if (size > LARGEST_ITEM)
-        return -EMSGSIZE;
     r = let_others_go_first(call);
     if (r == 0)
         r = wait_for_client(call);
     if (r == 0)
         r = is_over(call); /* behind the waits: a client may leave while its reader is woken */
-    return r == 0 ? append(call, type, item, size) : r;
+    if (r < 0)
+        return r;
+    before = valve_output_queued(call->connection);
+    r = valve_outgoing_queue(call->worker, call->connection, &message, NULL);
+    if (r < 0)
+        return r;
+    call->streamed += valve_output_queued(call->connection) - before + ITEM_EFFORT;
+    valve_connection_attend(call->worker, call->connection);
+    return 0;
 }

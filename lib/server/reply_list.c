@@ -9,6 +9,7 @@
 #include "server/connection.h"
 #include "server/output.h"
 #include "server/reply.h"
+#include "server/server.h"
 #include "server/worker.h"
 
 int valve_reply_list_begin(struct valve_call *call, const struct valve_type *reply, unsigned arm)
@@ -54,6 +55,20 @@ static int next_piece(struct valve_call *call)
     return call->building == NULL ? -ENOMEM : 0;
 }
 
+/* One byte stays free for the break that ends the list. */
+static size_t room_for_elements(const struct valve_call *call)
+{
+    return valve_buffer_room(call->building) - 1;
+}
+
+static int encode(struct valve_call *call, const void *item, size_t *ret_size)
+{
+    struct valve_buffer *buffer = call->building;
+
+    return valve_encode_within(call->item, item, call->worker->server->levels,
+                               buffer->data + buffer->end, room_for_elements(call), ret_size, NULL);
+}
+
 int valve_reply_list_add(struct valve_call *call, const void *item)
 {
     size_t size;
@@ -61,22 +76,19 @@ int valve_reply_list_add(struct valve_call *call, const void *item)
 
     if (call->building == NULL || call->item == NULL)
         return valve_reply_misused(call, "an element was added to no list");
-    r = valve_encoded_size(call->item, item, VALVE_REPLY_DEPTH, &size);
-    if (r < 0)
-        return r;
     if (call->connection->state == VALVE_CONNECTION_BROKEN)
         return -ECANCELED;
-    if (size > VALVE_REPLY_BUFFER)
-        return -EMSGSIZE;
-    /* One byte stays free for the break that ends the list. */
-    if (valve_buffer_room(call->building) < size + 1) {
+    r = encode(call, item, &size);
+    if (r == 0 && size > VALVE_REPLY_BUFFER)
+        r = -EMSGSIZE;
+    if (r == 0 && size > room_for_elements(call)) {
         r = next_piece(call);
-        if (r < 0)
-            return r;
+        if (r == 0)
+            r = encode(call, item, &size);
     }
-    valve_encode(call->item, item, call->building->data + call->building->end);
-    call->building->end += size;
-    return 0;
+    if (r == 0)
+        call->building->end += size;
+    return r;
 }
 
 struct valve_answer valve_reply_list_end(struct valve_call *call)

@@ -17,8 +17,8 @@ struct list {
 
 /* What a piece of memory takes; of a struct or union, as far as it has members. */
 struct extent {
-    uint64_t size;
-    uint64_t alignment;
+    uint32_t size;
+    uint32_t alignment;
 };
 
 #define EXTENT(type) ((struct extent){sizeof(type), _Alignof(type)})
@@ -47,7 +47,7 @@ static struct extent extent_of_scalar(enum cddl_shape shape)
     }
 }
 
-static uint64_t align_up(uint64_t size, uint64_t alignment)
+static uint32_t align_up(uint32_t size, uint32_t alignment)
 {
     return (size + alignment - 1) / alignment * alignment;
 }
@@ -55,12 +55,12 @@ static uint64_t align_up(uint64_t size, uint64_t alignment)
 /* Appends a member to a struct; returns its offset. */
 static uint32_t append(struct extent *whole, struct extent member)
 {
-    uint64_t offset = align_up(whole->size, member.alignment);
+    uint32_t offset = align_up(whole->size, member.alignment);
 
     whole->size = offset + member.size;
     if (member.alignment > whole->alignment)
         whole->alignment = member.alignment;
-    return (uint32_t)offset;
+    return offset;
 }
 
 /* Lays a member over the others of a union. */
@@ -123,10 +123,11 @@ struct builder {
     struct valve_type *types; /* in the order of the schema's */
 };
 
-static const struct valve_type *table_of(const struct builder *builder,
+/* NULL for what is no type, or one that nothing is of. */
+static const struct valve_type *table_of(const struct valve_type *types,
                                          const struct cddl_type *type)
 {
-    return type == NULL ? NULL : &builder->types[type->number - 1];
+    return type == NULL || type->number == 0 ? NULL : &types[type->number - 1];
 }
 
 /* All but where it lies. */
@@ -138,7 +139,7 @@ static struct valve_member describe_member(const struct builder *builder,
     return (struct valve_member){
         .name = name,
         .name_size = (uint32_t)strlen(name),
-        .type = table_of(builder, member->type),
+        .type = table_of(builder->types, member->type),
         .flags = (member->optional ? VALVE_MEMBER_OPTIONAL : 0U) |
                  (member->boxed ? VALVE_MEMBER_BOXED : 0U),
     };
@@ -164,7 +165,7 @@ static struct valve_member describe_element(const struct builder *builder,
     return (struct valve_member){
         .name = element->name,
         .name_size = (uint32_t)strlen(element->name),
-        .type = table_of(builder, element),
+        .type = table_of(builder->types, element),
     };
 }
 
@@ -236,8 +237,8 @@ static void fill_type(const struct builder *builder, const struct cddl_type *typ
     table->name = type->name;
     table->shape = shape_of(type->shape);
     table->flags = flags_of(type);
-    table->size = (uint32_t)extent.size;
-    table->alignment = (uint32_t)extent.alignment;
+    table->size = extent.size;
+    table->alignment = extent.alignment;
     table->least = (uint32_t)type->least;
     table->low = type->low;
     table->high = type->high;
@@ -273,9 +274,9 @@ static void fill_methods(const struct builder *builder, struct valve_tables_meth
          method = method->next)
         *methods++ = (struct valve_tables_method){
             .name = method->variant,
-            .request = table_of(builder, method->request),
-            .item = table_of(builder, method->item),
-            .reply = table_of(builder, method->reply),
+            .request = table_of(builder->types, method->request),
+            .item = table_of(builder->types, method->item),
+            .reply = table_of(builder->types, method->reply),
             .one_way = method->one_way,
         };
 }
@@ -293,7 +294,7 @@ void valve_tables_build(const struct cddl_schema *schema, struct valve_tables *r
     *ret_tables = (struct valve_tables){
         .schema = schema,
         .types = builder.types,
-        .request = table_of(&builder, schema->request),
+        .request = table_of(builder.types, schema->request),
         .methods = methods,
         .method_count = count,
     };
@@ -307,7 +308,7 @@ const struct valve_type *valve_tables_find_rule(const struct valve_tables *table
         const struct cddl_type *type = rule->node->type;
 
         if (strcmp(rule->name, name) == 0)
-            return type == NULL || type->number == 0 ? NULL : &tables->types[type->number - 1];
+            return type == NULL || type->exposed ? NULL : table_of(tables->types, type);
     }
     return NULL;
 }

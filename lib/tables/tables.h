@@ -33,8 +33,9 @@ struct valve_tables {
 void valve_tables_build(const struct cddl_schema *schema, struct valve_tables *ret_tables);
 
 /*
- * What a rule of the schema defines, or NULL: there is no such rule, or it is no type of its own
- * (methods, numbers, variants that stand in the sums of others only).
+ * What a rule of the schema defines, or NULL: there is no such rule, it is no type of its own
+ * (methods, numbers, variants that stand in the sums of others only), or its values cannot stand
+ * alone (indices whose table is around them).
  */
 const struct valve_type *valve_tables_find_rule(const struct valve_tables *tables,
                                                 const char *name);

@@ -212,6 +212,7 @@ void cddl_compare(struct cddl_pool *pool, const struct cddl_schema *old,
     *diff = (struct cddl_diff){
         .pool = pool,
         .place = &diff->changes,
+        .last_index = &diff->indices,
         .old_name = old->name,
         .new_name = new->name,
         .name_span = new->request->span,

@@ -38,11 +38,11 @@ enum cddl_receiver {
 struct cddl_diff {
     struct cddl_pool *pool;
     struct cddl_forms old_forms, new_forms;
-    struct cddl_walk walk;                /* through a message */
-    struct cddl_walk depth;               /* for a refusal somewhere inside */
-    struct cddl_judgement *judgements[2]; /* by receiver, then by the numbers of both forms */
-    struct cddl_index *indices;           /* that met */
-    unsigned *new_tables, *old_tables;    /* by the number of an old table, of a new one */
+    struct cddl_walk walk;                    /* through a message */
+    struct cddl_walk depth;                   /* for a refusal somewhere inside */
+    struct cddl_judgement *judgements[2];     /* by receiver, then by the numbers of both forms */
+    struct cddl_index *indices, **last_index; /* that met */
+    unsigned *new_tables, *old_tables;        /* by the number of an old table, of a new one */
     struct cddl_change *changes, **place;
     unsigned count;
     bool breaks_old_clients, breaks_new_clients;

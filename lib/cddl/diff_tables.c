@@ -46,9 +46,15 @@ void cddl_compare_tables(const struct cddl_context *context, const char *path,
     if (old->table.form == NULL || new->table.form == NULL)
         return;
     index = cddl_pool_alloc(diff->pool, 1, sizeof(*index));
-    *index = (struct cddl_index){*context,        path,         span, old->table.form,
-                                 new->table.form, diff->indices};
-    diff->indices = index;
+    *index = (struct cddl_index){
+        .context = *context,
+        .path = path,
+        .span = span,
+        .old_table = old->table.form,
+        .new_table = new->table.form,
+    };
+    *diff->last_index = index;
+    diff->last_index = &index->next;
 }
 
 static bool are_counterparts(const struct cddl_diff *diff, const struct cddl_index *index)

@@ -134,13 +134,12 @@ static void compare_variant(const struct place *place, const struct cddl_part *p
                   words);
 }
 
-/* A name that stands with payload and without is met twice. */
-static void compare_part(const struct place *place, const struct cddl_form *form,
-                         const struct cddl_part *part)
+/* A name may stand with payload and without, in the new sum and in the old: it is looked at once. */
+static void compare_part(const struct place *place, const struct cddl_part *part)
 {
     struct variant old = find_variant(place, place->old, part->name);
     struct variant new = find_variant(place, place->new, part->name);
-    struct variant own = form == place->new ? new : old;
+    struct variant own = is_variant(new) ? new : old;
 
     if (part == (own.payload != NULL ? own.payload : own.unit))
         compare_variant(place, part, old, new);
@@ -154,9 +153,9 @@ static void compare_sums(const struct place *place)
         const struct cddl_form *form = forms[i];
 
         for (unsigned k = 0; k < form->keys.count; k++)
-            compare_part(place, form, &form->keys.list[k]);
+            compare_part(place, &form->keys.list[k]);
         for (unsigned k = 0; k < form->units.count; k++)
-            compare_part(place, form, &form->units.list[k]);
+            compare_part(place, &form->units.list[k]);
     }
 }
 

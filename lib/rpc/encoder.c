@@ -217,23 +217,21 @@ int valve_encoded_arm_size(const struct valve_type *sum, unsigned arm, const voi
     return valve_encode_arm_within(sum, arm, payload, max_depth, &nowhere, 0, ret_size, NULL);
 }
 
-uint8_t *valve_encode(const struct valve_type *type, const void *value, uint8_t *data)
+uint8_t *valve_encode(const struct valve_type *type, const void *value, uint8_t *data, size_t size)
 {
-    size_t size = 0;
+    struct valve_encoding encoding;
 
-    (void)valve_encoded_size(type, value, UINT_MAX, &size);
-    (void)valve_encode_within(type, value, UINT_MAX, data, size, &size, NULL);
-    return data + size;
+    begin(&encoding, UINT_MAX, data + size, NULL);
+    return valve_encode_value(&encoding, type, value, data);
 }
 
 uint8_t *valve_encode_arm(const struct valve_type *sum, unsigned arm, const void *payload,
-                          uint8_t *data)
+                          uint8_t *data, size_t size)
 {
-    size_t size = 0;
+    struct valve_encoding encoding;
 
-    (void)valve_encoded_arm_size(sum, arm, payload, UINT_MAX, &size);
-    (void)valve_encode_arm_within(sum, arm, payload, UINT_MAX, data, size, &size, NULL);
-    return data + size;
+    begin(&encoding, UINT_MAX, data + size, NULL);
+    return valve_encode_payload(&encoding, sum, arm, payload, data);
 }
 
 /* ---- What is sent in pieces ------------------------------------------------------------------- */

@@ -29,10 +29,10 @@ int valve_encoded_size(const struct valve_type *type, const void *value, unsigne
 int valve_encoded_arm_size(const struct valve_type *sum, unsigned arm, const void *payload,
                            unsigned max_depth, size_t *ret_size);
 
-/* and writes what was measured, and has not changed since. Returns the end of what was written. */
-uint8_t *valve_encode(const struct valve_type *type, const void *value, uint8_t *data);
+/* and writes what was found to fit in `size` bytes, and has not changed since. Returns its end. */
+uint8_t *valve_encode(const struct valve_type *type, const void *value, uint8_t *data, size_t size);
 uint8_t *valve_encode_arm(const struct valve_type *sum, unsigned arm, const void *payload,
-                          uint8_t *data);
+                          uint8_t *data, size_t size);
 
 /*
  * What stands before the payload of an arm: {"Variant": in front of it. Returns the end. The

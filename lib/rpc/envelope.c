@@ -214,5 +214,5 @@ uint8_t *valve_envelope_write_options(uint64_t timeout, uint8_t *data)
 {
     struct options options = {.has_timeout = true, .timeout = timeout};
 
-    return valve_encode(&options_type, &options, data);
+    return valve_encode(&options_type, &options, data, VALVE_ENVELOPE_OPTIONS);
 }

@@ -38,10 +38,8 @@ static void generate(struct cddl_schema *schema)
     check_output(&header);
     check_output(&code);
     DEMAND(memmem(header.text, header.size, digest, strlen(digest)) != NULL);
-    if (valve_tables_build(schema, &tables))
-        DEMAND(tables.method_count > 0);
-    else
-        DEMAND(schema->source->problem_count > 0);
+    valve_tables_build(schema, &tables);
+    DEMAND(tables.method_count > 0);
     free(digest);
 }
 

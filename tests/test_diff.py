@@ -109,6 +109,8 @@ VALUES_CHANGED = [
      "takes only text of 0 to 16 bytes", None),
     ("text_lengthens", "tstr .size 1", "tstr .size (1..2)",
      "was text of 1 byte, is text of 1 to 2 bytes", None, "takes only text of 1 byte"),
+    ("text_of_a_least_size", "tstr", "tstr .size (1..18446744073709551615)",
+     "was text, is text of 1 byte or more", "takes only text of 1 byte or more", None),
     ("bytes_of_a_size", "bstr .size (3..4)", "bstr .size (2..3)",
      "was bytes of 3 to 4 bytes, is bytes of 2 to 3 bytes",
      "takes only bytes of 2 to 3 bytes", "takes only bytes of 3 to 4 bytes"),
@@ -134,6 +136,11 @@ VALUES_CHANGED = [
      None, "takes only arrays of 2"),
     ("array_to_list_of_less", "[int, tstr]", "[* int]", "was an array of 2, is a list",
      "takes no text at [1]", "takes only arrays of 2"),
+    ("array_to_list_of_other_keys", "[{a: int, b: int}]", "[* {a: int, c: int}]",
+     "was an array of 1, is a list", 'knows no key "b" at [0]', "takes only arrays of 1"),
+    ("array_to_list_of_other_names", "[b]", "[* c]", "was an array of 1, is a list",
+     'knows no variant "Y" at [0]', "takes only arrays of 1",
+     'b = "X" / "Y"\nc = "X" / "Z"\n'),
     ("array_to_map", "[int]", "{a: int}", "was an array of 1, is a map of certain keys",
      "takes no array", "takes no map"),
     ("in_a_list", "[* 0..9]", "[* 0..99]",
@@ -194,6 +201,20 @@ VALUES_CHANGED = [
      None, 'knows no variant "y"'),
     ("sum_to_optional_keys", '{"x" => int} / {"y" => int}', "{? x: int, ? y: int}",
      "was a variant, is a map of certain keys", None, "takes only maps of one pair"),
+    ("sum_to_other_keys", '{"x" => int} / {"y" => int}', "{? x: int, ? z: int}",
+     "was a variant, is a map of certain keys", 'knows no key "y"', "takes only maps of one pair"),
+    ("sum_to_keys", '{"x" => int} / {"y" => int}', "{x: int, y: int}",
+     "was a variant, is a map of certain keys", 'needs the key "y"',
+     "takes only maps of one pair"),
+    ("open_map_to_sum", "{x: int, * tstr => any}", '{"x" => int} / {"y" => int}',
+     "was a map of certain keys, is a variant", None, 'needs the key "x"'),
+    ("open_map_to_other_sum", "{z: int, * tstr => any}", '{"x" => int} / {"y" => int}',
+     "was a map of certain keys, is a variant", 'knows no variant "z"', 'needs the key "z"'),
+    ("sum_to_map_of_short_keys", '{"x" => int} / {"yy" => int}', "{* b => int}",
+     "was a variant, is a map from text of 1 byte", "takes only keys of 1 byte",
+     "takes only maps of one pair", "b = tstr .size 1\n"),
+    ("sum_to_number", '{"x" => int} / {"y" => int}', "uint",
+     "was a variant, is an unsigned integer", "takes no map", "takes no integer"),
     ("sum_to_map", '{"x" => int} / {"y" => int}', "{* tstr => int}",
      "was a variant, is a map from text", None, "takes only maps of one pair"),
     ("sum_or_number", '{"x" => int} / "y"', "b / uint", "was a variant, is an unsigned integer or a variant",
@@ -489,6 +510,11 @@ max = 255
         old, new = schema("nodes"), schema("others")
         self.assertNotEqual(self.digest(old), self.digest(new))
         self.assertNotEqual(verdicts(self.diff(old, new)[1]), [])
+
+    def test_it_stays_what_it_was(self):
+        """Who has written a digest down must find it again with later versions of valve-cddl."""
+        self.assertEqual(self.digest(self.SCHEMA),
+                         "4c9e4fc4ff2495475291c79b4a12566ed2b71bc965a01581ffaf60c35b137ab6\n")
 
     def test_it_is_in_the_header(self):
         self.write("t.cddl", self.SCHEMA)

@@ -333,8 +333,8 @@ void valve_server_get_facts(const struct valve_server *server,
  * A handler runs in a fiber of its worker and may wait anywhere by the calls below, which suspend
  * the fiber. It must not block the thread: what may is a job for the I/O pool. Every wait returns
  * -ECANCELED once the call was cancelled, its client is gone or the server cuts it off, and
- * -ETIMEDOUT once its own time is over, now or at the next wait: the handler then ends by an answer,
- * such as an error with valve_error_words().
+ * -ETIMEDOUT once its own time is over, now or at the next wait: the handler then ends by an
+ * answer, such as an error with valve_error_words().
  */
 
 /* The `context` of the listener that the call came by. */
@@ -467,8 +467,8 @@ struct valve_answer valve_reply_none(struct valve_call *call);
  * an answer from here (`cancelled`, `timeout`). A server that stops waits for it as for any other.
  * *ret_later may be used at once, also by the handler itself. A promise is a name, not a pointer:
  * one that was kept, or lost, or used twice, is harmless; all zero, it is one that nobody made. It
- * must not be used while the server is being freed, or after. (Without memory for it the call is answered `busy`,
- * and nobody waits for the promise.)
+ * must not be used while the server is being freed, or after. (Without memory for it the call is
+ * answered `busy`, and nobody waits for the promise.)
  */
 struct valve_later {
     struct valve_server *server;

@@ -81,7 +81,10 @@ struct valve_arena {
     size_t limit; /* most bytes of heap blocks */
 };
 
-/* Starts with `buffer` (may be NULL with size 0; the owner's, and stays so), grows to `limit`. */
+/*
+ * Starts with `buffer` (may be NULL with size 0; the owner's, and stays so), grows to `limit`. Where
+ * there is no buffer, an arena that is {.limit = LIMIT} is ready without this.
+ */
 void valve_arena_init(struct valve_arena *arena, void *buffer, size_t size, size_t limit);
 
 /* Memory of `size` bytes, aligned to `alignment` (a power of two), or NULL: limit or no memory. */
@@ -488,7 +491,39 @@ struct valve_answer valve_reply_later(struct valve_call *call, const struct valv
 int valve_later_reply(struct valve_later later, const struct valve_type *reply, unsigned arm,
                       const void *payload);
 
-/* ---- Calling ----------------------------------------------------------------------------------- */
+/* ---- Calling -----------------------------------------------------------------------------------
+ *
+ * One call:
+ *
+ *     result = calc_eval(client, &expr, NULL, &arena, valve_deadline(5 * SECOND));
+ *     switch (result.outcome) ...  each of its answers, or CALC_EVAL_FAILED
+ *
+ * Many in flight, received in whatever order they are answered (`context` is the caller's own):
+ *
+ *     for (i = 0; error == 0 && i < count; i++) {
+ *         jobs[i].pending.pending.context = &jobs[i];
+ *         error = calc_eval_start(client, &jobs[i].expr, NULL, &jobs[i].pending);
+ *     }
+ *     while (error == 0 && (error = valve_client_next(client, deadline, &next)) == 0) {
+ *         job = next->context;
+ *         job->result = calc_eval_receive(client, &job->pending, &arena, deadline);
+ *     }                                        at last -ENOENT: nothing is in flight
+ *
+ * A stream, whose items come before its reply:
+ *
+ *     error = feed_watch_start(client, &topic, NULL, &pending);
+ *     do
+ *         result = feed_watch_wait(client, &pending, &arena, deadline);
+ *     while (result.outcome == FEED_WATCH_GOT_ITEM);
+ *
+ * In a handler of a server: the same. A wait suspends the handler, not its worker, and ends with
+ * -ECANCELED or -ETIMEDOUT when the handler's own call does. The handlers of one worker may share a
+ * client: each makes its own calls, and answers find the handler whose they are. They come one
+ * after another: what a handler does not come for holds up those of the others. So one that stops
+ * in the middle gives up (valve_client_forget()), and one that is slow has a client of its own.
+ *
+ * A client belongs to one thread at a time, and while fibers use it to the thread of those.
+ */
 
 struct valve_client;
 
@@ -510,17 +545,15 @@ struct valve_call_options {
 
 /*
  * Connects. `address` as for listeners. Waits until `deadline`.
- *
- * A client belongs to one thread at a time. In a handler of a server every wait of these calls
- * suspends the fiber, not the worker; -ECANCELED and -ETIMEDOUT end it when the handler's own call
- * ends. There a client belongs to one worker, whose fibers may share it: each makes its calls by
- * the generated NAME() or NAME_start() and NAME_wait(), and replies find their fibers.
- * Errors (-ECONNREFUSED, -ETIMEDOUT, -EINVAL, ...) are explained in *ret_error.
+ * Errors (-ECONNREFUSED, -ETIMEDOUT, -ECANCELED, -EINVAL, ...) are explained in *ret_error.
  */
 int valve_client_connect(const char *address, uint64_t deadline, struct valve_client **ret_client,
                          struct valve_error *ret_error);
 
-/* Closes the connection, whatever is in flight; calls are not touched. NULL is accepted. */
+/*
+ * Closes the connection, whatever is in flight; calls are not touched. NULL is accepted. No fiber
+ * may be inside a call of this client: who replaces a broken one that is shared counts its users.
+ */
 void valve_client_free(struct valve_client *client);
 
 /* Why the last failing call failed, in words. */
@@ -538,15 +571,18 @@ const char *valve_client_problem(const struct valve_client *client);
  *   -ECONNABORTED  the stream ended inside an item: what came of it is worth nothing
  *   -EPROTO      the server broke the protocol
  *   -EREMOTE     the server answered with id 0; its words are in valve_client_problem()
- * The last four break the connection: every later call fails with the same error, and every call
- * in flight is its owner's again, its outcome unknown.
+ * The last four break the connection, which is shut down: every later call fails with the same
+ * error, and every call in flight is its owner's again, its outcome unknown.
  */
 
 /*
  * Queues a request and never waits. It is sent together with others, when a batch has gathered or
- * by the next wait for a reply. -EMSGSIZE, -EINVAL (the payload breaks its type), -ENOMEM; -EPIPE,
- * -ECONNRESET and the like once sending has failed: nothing was started, but what the server had
- * answered before can still be received. Used by the generated NAME_start().
+ * by the next wait for a reply; whoever does neither for long calls valve_client_flush(). What the
+ * socket does not take stays queued, however much it is: who starts calls faster than they are
+ * answered receives some in between, or looks at valve_client_unsent().
+ * -EMSGSIZE, -EINVAL (the payload breaks its type), -ENOMEM; -EPIPE, -ECONNRESET and the like once
+ * sending has failed: nothing was started, but what the server had answered before can still be
+ * received. Used by the generated NAME_start().
  */
 int valve_client_start(struct valve_client *client, const struct valve_type *request,
                        unsigned method, const void *payload, const struct valve_type *item,
@@ -572,22 +608,27 @@ size_t valve_client_in_flight(const struct valve_client *client);
 size_t valve_client_unsent(const struct valve_client *client);
 
 /*
- * Reads what has come without waiting, up to the head of a reply to a call in flight; sends what is
- * queued. For who has nothing in flight but one-way requests: tells of refusals and of the end.
+ * Sends what is queued and reads what has come, without waiting, up to the head of a reply or item
+ * of a call in flight. For who has nothing in flight but one-way requests: tells of refusals, of
+ * the end, and as valve_client_flush() why sending has failed. 0 where there is no such news.
  */
 int valve_client_poll(struct valve_client *client);
 
 /*
  * Waits for the head of the next reply or item, whichever call it belongs to, and goes on sending
- * meanwhile. -ENOENT: nothing is in flight. -EBUSY: the one before it was not received whole.
+ * meanwhile. In a fiber: of the calls that this fiber has started.
+ *   -ENOENT  nothing is in flight
+ *   -EBUSY   the one before it was not received whole; or on a thread, while fibers use the client
  */
 int valve_client_next(struct valve_client *client, uint64_t deadline,
                       struct valve_pending **ret_pending);
 
 /*
- * Waits for the next item of this call's stream, or its reply. In a fiber, those of other calls
- * go to the fibers that wait for them; on a thread: -EBUSY, another call's has come first: receive
- * that (it is the one that valve_client_next() would give) and wait again.
+ * Waits for the next item of this call's stream, or its reply. Those of other fibers' calls go to
+ * these fibers.
+ *   -EBUSY   another call of the same fiber, or on a thread any other, has come first: receive that
+ *            (it is the one that valve_client_next() gives) and wait again
+ *   -EINVAL  this call is not in flight
  */
 int valve_client_wait(struct valve_client *client, struct valve_pending *pending,
                       uint64_t deadline);
@@ -598,9 +639,9 @@ int valve_client_wait(struct valve_client *client, struct valve_pending *pending
 /*
  * Receives what valve_client_next() or valve_client_wait() announced: which arm of its type, and
  * the payload, decoded into `payload` with the arena holding what it points to (at most 16 MiB are
- * decoded as a whole; an item always is). Payloads of replies that may be long (an arm that is a list, or bytes) are not read yet: see
- * valve_client_read_bytes(), valve_client_next_item(). Then *ret_size is the length of the bytes;
- * otherwise 0. -EINVAL: another call was announced, or none.
+ * decoded as a whole; an item always is). Payloads of replies that may be long (an arm that is a
+ * list, or bytes) are not read yet: see valve_client_read_bytes(), valve_client_next_item(). Then
+ * *ret_size is the length of the bytes; otherwise 0. -EINVAL: another call was announced, or none.
  */
 int valve_client_receive(struct valve_client *client, struct valve_pending *pending,
                          struct valve_arena *arena, uint64_t deadline, unsigned *ret_arm,
@@ -624,7 +665,8 @@ int valve_client_next_item(struct valve_client *client, struct valve_arena *aren
  * Gives up a call that is in flight, or whose reply is being received: it is the caller's again at
  * once, the server is asked to cancel it, and its reply is dropped when it comes. The connection
  * stays usable. (Without memory to remember it the connection is broken.) Does nothing to a call
- * that is not in flight.
+ * that is not in flight. NULL stands for the call whose list or bytes the caller, this fiber or a
+ * thread, is receiving, as after a NAME() whose pending is gone; where there is none, for none.
  */
 void valve_client_forget(struct valve_client *client, struct valve_pending *pending);
 

@@ -526,6 +526,26 @@ START_TEST(queue_wakes_in_turn)
 }
 END_TEST
 
+START_TEST(queue_wakes_the_one_that_is_named)
+{
+    struct valve_fiber *gone;
+
+    fill_queue();
+    ck_assert(!valve_wait_queue_wake(&queue, (struct valve_fiber *)&queue));
+    ck_assert(valve_wait_queue_wake(&queue, queued[2].fiber));
+    ck_assert(!valve_wait_queue_wake(&queue, queued[2].fiber));
+    ck_assert(valve_wait_queue_wake(&queue, queued[5].fiber));
+    ck_assert(valve_wait_queue_wake(&queue, queued[0].fiber));
+    gone = queued[2].fiber;
+    run();
+    ck_assert_str_eq(trace, "cfa");
+    ck_assert(!valve_wait_queue_wake(&queue, gone));
+    valve_wait_queue_wake_all(&queue);
+    run();
+    ck_assert_str_eq(trace, "cfabde");
+}
+END_TEST
+
 START_TEST(queue_is_left_on_cancel_and_deadline)
 {
     fill_queue();
@@ -600,7 +620,8 @@ int main(void)
               cancellation_stays, running_fiber_can_be_cancelled,
               wake_outranks_cancel_outranks_deadline, own_deadline_bounds_every_wait,
               own_deadline_concerns_the_present_wait);
-    ADD_TESTS(suite, "wait queue", queue_wakes_in_turn, queue_is_left_on_cancel_and_deadline,
+    ADD_TESTS(suite, "wait queue", queue_wakes_in_turn, queue_wakes_the_one_that_is_named,
+              queue_is_left_on_cancel_and_deadline,
               queue_passes_a_wake_by_whoever_leaves_for_another,
               queue_wake_outranks_cancel_and_deadline);
     add_stack_tests(suite);

@@ -19,6 +19,7 @@ static struct rig rig;
 static struct tally begun, ended; /* handlers */
 static int ends[2]; /* a socket pair: the handlers have the first, the test the other */
 static _Atomic int last_result;
+static struct valve_fiber *last_to_wait;
 
 /* ---- Handlers ---------------------------------------------------------------------------------------- */
 
@@ -37,6 +38,7 @@ static struct valve_answer answer_for(struct valve_call *call, int result)
 static struct valve_answer poll_for(struct valve_call *call, int descriptor, short events,
                                     uint64_t deadline)
 {
+    last_to_wait = valve_fiber_current();
     tally_add(&begun);
     return answer_for(call, valve_fiber_poll(descriptor, events, deadline));
 }
@@ -133,6 +135,13 @@ static struct valve_answer echo(struct valve_call *call, const uint64_t *numbers
     return order_done(call, echoed);
 }
 
+/* "wake": the one that began to wait last. */
+static struct valve_answer wake_last(struct valve_call *call, const uint64_t *numbers)
+{
+    valve_fiber_wake(last_to_wait);
+    return order_done(call, numbers[0]);
+}
+
 static const struct order orders[] = {
     {"both", wait_for_both},
     {"echo", echo},
@@ -141,6 +150,7 @@ static const struct order orders[] = {
     {"mistakes", make_mistakes},
     {"own", poll_and_close},
     {"read", wait_to_read},
+    {"wake", wake_last},
     {"write", wait_to_write},
     {NULL, NULL},
 };
@@ -271,6 +281,22 @@ START_TEST(several_wait_for_one_descriptor)
     empty_other_end();
     ck_assert_uint_eq(peer_receive(&peer).id % 2, 0);
     ck_assert_uint_eq(peer_receive(&peer).id % 2, 0);
+    rig_end(&rig, &peer);
+}
+END_TEST
+
+/* As by another fiber that has changed what the descriptor is to be watched for. */
+START_TEST(until_the_fiber_is_woken)
+{
+    struct peer peer = rig_ask(&rig, "read");
+
+    tally_await(&begun, 1);
+    peer_order(&peer, 2, "wake");
+    peer_expect(&peer, 2, "Done");
+    peer_expect(&peer, 1, "Done");
+    write_other_end();
+    peer_order(&peer, 3, "read");
+    peer_expect(&peer, 3, "Done");
     rig_end(&rig, &peer);
 }
 END_TEST
@@ -452,6 +478,7 @@ int main(void)
     tcase_add_loop_test(tests, until_the_other_end_is_closed, 0, 3);
     tcase_add_test(tests, until_either_is_possible);
     tcase_add_test(tests, several_wait_for_one_descriptor);
+    tcase_add_test(tests, until_the_fiber_is_woken);
     tcase_add_test(tests, a_megabyte_there_and_back);
     tcase_add_test(tests, many_at_once);
     tcase_add_test(tests, a_deadline_ends_it);

@@ -5,11 +5,10 @@
  * Of the fibers that wait, one reads on. The others stand in the queue, and this holds whenever
  * none of the client's code runs: if somebody stands there who has not been woken, then
  *   - somebody reads on, or
- *   - something is announced whose owner has not received it, and does not stand there, or
- *   - (the connection is broken: then all have been woken).
- * So whoever ends one of these states without beginning another wakes one that waits: a reader who
- * gives up, a reply or an item that was received (valve_receive_finish()) or given up, and a fiber
- * that was woken and has no use for its turn.
+ *   - something is announced, not yet received, and its owner does not stand there unwoken.
+ * So whoever ends one of these states without beginning the other wakes one that waits: a reader
+ * that gives up; the last step of receiving (valve_receive_finish()); a call that is given up; and
+ * a fiber that was woken and has no use for its turn. A connection that breaks wakes all.
  */
 #include <errno.h>
 
@@ -148,14 +147,12 @@ int valve_client_wait(struct valve_client *client, struct valve_pending *pending
 
 int valve_client_poll(struct valve_client *client)
 {
-    int r = -ETIMEDOUT;
+    int r;
 
     if (client->broken < 0)
         return client->broken;
-    valve_transport_urge(&client->transport);
-    if (client->announced == NULL && !client->reading)
-        r = read_on(client, 0);
-    if (r != -ETIMEDOUT)
-        return r;
-    return client->announced == NULL ? valve_client_flush(client) : 0;
+    if (client->announced != NULL || client->reading)
+        return valve_client_flush(client);
+    r = read_on(client, 0);
+    return r == -ETIMEDOUT ? valve_client_flush(client) : r;
 }

@@ -117,7 +117,8 @@ uint64_t valve_fiber_deadline(const struct valve_fiber *fiber);
  * How the fibers of a scheduler wait for descriptors: the owner of the event loop knows. Called in
  * the fiber, for events of poll(2) (POLLIN, POLLOUT, or both); suspends it until one of them may
  * have come, or an error or hang-up, which the next read or write will tell.
- *   0           try again: as with poll(2), what is ready stays so until it is used up
+ *   0           try again: as with poll(2), what is ready stays so until it is used up. Or the
+ *               fiber was woken for something else, by valve_fiber_wake()
  *   -ECANCELED, -ETIMEDOUT  as of valve_fiber_wait(); where only `deadline` has passed before the
  *               call: -ETIMEDOUT unless poll(2) without waiting says that one of the events is there
  *   -EBADF, -EPERM (what is never waited for, such as a regular file), -EINVAL (no such event)

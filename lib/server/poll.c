@@ -13,21 +13,11 @@
 #include "fiber/fiber.h"
 #include "server/worker.h"
 
-/* Lives on the stack of the fiber that waits. */
-struct poll_wait {
-    struct event event;
-    struct valve_fiber *fiber;
-    bool ready;
-};
-
 static void on_ready(evutil_socket_t descriptor, short what, void *argument)
 {
-    struct poll_wait *wait = argument;
-
     (void)descriptor;
     (void)what;
-    wait->ready = true;
-    valve_fiber_wake(wait->fiber);
+    valve_fiber_wake(argument);
 }
 
 static short event_flags(short events)
@@ -64,23 +54,22 @@ static int look(int descriptor, short events)
 int valve_worker_poll(void *context, int descriptor, short events, uint64_t deadline)
 {
     struct valve_worker *worker = context;
-    struct poll_wait wait = {.fiber = valve_fiber_current()};
+    struct valve_fiber *fiber = valve_fiber_current();
     short flags = event_flags(events);
+    struct event ready; /* on the stack of the fiber that waits */
     int r;
 
     if (flags == 0)
         return -EINVAL;
     if (descriptor < 0)
         return -EBADF;
-    if (is_look(wait.fiber, deadline))
+    if (is_look(fiber, deadline))
         return look(descriptor, events);
     errno = EINVAL; /* for refusals that are libevent's own */
-    if (event_assign(&wait.event, worker->base, descriptor, flags, on_ready, &wait) < 0 ||
-        event_add(&wait.event, NULL) < 0)
+    if (event_assign(&ready, worker->base, descriptor, flags, on_ready, fiber) < 0 ||
+        event_add(&ready, NULL) < 0)
         return -errno;
-    do
-        r = valve_fiber_wait(deadline);
-    while (r == 0 && !wait.ready); /* woken for something else, before */
-    event_del(&wait.event);
+    r = valve_fiber_wait(deadline);
+    event_del(&ready);
     return r;
 }

@@ -34,8 +34,11 @@ static void queue_request(struct valve_client *client, struct room room,
                           const struct valve_call_options *options, uint32_t id)
 {
     uint8_t *end = valve_envelope_write_request(id, wants_timeout(options), room.data);
+    size_t size = 0;
 
-    end = valve_encode_arm(request, method, payload, end, room.size);
+    (void)valve_encode_arm_within(request, method, payload, VALVE_CLIENT_MAX_DEPTH, end, room.size,
+                                  &size, NULL); /* it was judged when it was measured */
+    end += size;
     if (wants_timeout(options))
         end = valve_envelope_write_options(options->timeout, end);
     valve_transport_queued(&client->transport, (size_t)(end - room.data));

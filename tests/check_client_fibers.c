@@ -9,8 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "client/calls.h"
 #include "client/client.h"
 #include "client_feed.h"
 #include "fiber_loop.h"
@@ -469,6 +471,44 @@ START_TEST(a_fiber_is_told_that_another_call_of_its_own_came_first)
 }
 END_TEST
 
+/* ---- Many calls ------------------------------------------------------------------------------ */
+
+#define MANY ((uint32_t)1 << 18)
+
+static uint64_t processor_time(void)
+{
+    struct timespec time;
+
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+    return (uint64_t)time.tv_sec * 1000 * MILLISECOND + (uint64_t)time.tv_nsec;
+}
+
+/* If each wait looked at all that was answered before, this would take 3e10 steps. */
+START_TEST(a_fiber_finds_its_calls_however_many_were_answered)
+{
+    static const uint64_t bound = 5000 * MILLISECOND;
+    struct valve_pending *all = calloc(MANY, sizeof *all);
+    struct valve_fiber *fiber = (void *)&rig; /* only compared */
+    uint64_t begun = processor_time();
+    struct valve_calls calls;
+
+    ck_assert_ptr_nonnull(all);
+    ck_assert_int_eq(valve_calls_init(&calls), 0);
+    for (uint32_t i = 0; i < MANY; i++) {
+        all[i].owner = fiber;
+        valve_calls_add(&calls, &all[i]);
+    }
+    for (uint32_t i = 0; i < MANY; i++) {
+        ck_assert(valve_calls_contain_one_of(&calls, fiber));
+        ck_assert_ptr_eq(valve_calls_take(&calls, all[i].id), &all[i]);
+        ck_assert_uint_lt(processor_time() - begun, bound);
+    }
+    ck_assert(!valve_calls_contain_one_of(&calls, fiber));
+    valve_calls_fini(&calls);
+    free(all);
+}
+END_TEST
+
 /* ---- The end --------------------------------------------------------------------------------- */
 
 START_TEST(all_fibers_learn_that_the_connection_broke)
@@ -775,6 +815,7 @@ static void add_fiber_tests(Suite *suite)
     tcase_add_test(fibers, the_end_of_bytes_is_known_on_a_broken_connection);
     tcase_add_test(fibers, a_payload_may_be_given_up_half_way);
     tcase_add_test(fibers, a_fiber_is_told_of_its_own_calls_only);
+    tcase_add_test(fibers, a_fiber_finds_its_calls_however_many_were_answered);
     tcase_add_loop_test(fibers, a_fiber_is_told_that_another_call_of_its_own_came_first, 0, 2);
     tcase_add_loop_test(fibers, all_fibers_learn_that_the_connection_broke, 0, 5);
     tcase_add_test(fibers, a_fiber_that_reads_learns_that_the_connection_broke);

@@ -15,10 +15,17 @@
 #include "client/calls.h"
 #include "client/client.h"
 #include "client_feed.h"
+#include "fiber/annotate.h"
 #include "fiber_loop.h"
 
 #define DONE     "64 446f6e65" /* "Done" */
 #define NUMBER_5 "a1 66 4e756d626572 05"
+
+#ifdef VALVE_SANITIZED
+#define SANITIZED true
+#else
+#define SANITIZED false
+#endif
 
 static struct fiber_loop loop;
 static struct rig rig;
@@ -509,6 +516,55 @@ START_TEST(a_fiber_finds_its_calls_however_many_were_answered)
 }
 END_TEST
 
+/* ---- Depth ----------------------------------------------------------------------------------- */
+
+/* Waits for an item, and receives it with no more than so much stack left. */
+static void receive_with(struct caller *caller, size_t left)
+{
+    volatile char frame[1024];
+
+    frame[0] = 0;
+    if (valve_fiber_stack_left() > left)
+        receive_with(caller, left);
+    else if (valve_client_wait(rig.client, &caller->pending, VALVE_NEVER) == 0)
+        caller->result = feed_receive(rig.client, &caller->pending, &rig.arena, VALVE_NEVER);
+    frame[1] = frame[0];
+}
+
+static void receive_on_little_stack(void *argument)
+{
+    struct caller *caller = argument;
+
+    receive_with(caller, (size_t)(SANITIZED ? 60 : 20) * 1024);
+}
+
+static unsigned levels(const struct feed_nest *nest)
+{
+    return nest->count == 0 ? 1 : 1 + levels(nest->items);
+}
+
+/* What does not fit on the stack of a fiber can still be received elsewhere. */
+START_TEST(a_fiber_does_not_decode_deeper_than_its_stack)
+{
+    struct caller caller = {0};
+    uint8_t nest[VALVE_CLIENT_MAX_DEPTH];
+
+    memset(nest, 0x81, sizeof nest);
+    nest[sizeof nest - 1] = 0x80;
+    start_watch(&rig, &feed_nest, &caller.pending);
+    say(&rig, "83 01 81 81 80 f5  83 01");
+    write_all(rig.peer, nest, sizeof nest);
+    say(&rig, "f5");
+    loop_start(&loop, receive_on_little_stack, &caller);
+    ck_assert_int_eq(caller.result.error, 0);
+    ck_assert_uint_eq(levels(&caller.result.nest), 3);
+    loop_start(&loop, receive_on_little_stack, &caller);
+    ck_assert_int_eq(caller.result.error, -ELOOP);
+    caller.result = receive(&rig, &caller.pending);
+    ck_assert_uint_eq(levels(&caller.result.nest), VALVE_CLIENT_MAX_DEPTH);
+}
+END_TEST
+
 /* ---- The end --------------------------------------------------------------------------------- */
 
 START_TEST(all_fibers_learn_that_the_connection_broke)
@@ -817,6 +873,7 @@ static void add_fiber_tests(Suite *suite)
     tcase_add_test(fibers, a_fiber_is_told_of_its_own_calls_only);
     tcase_add_test(fibers, a_fiber_finds_its_calls_however_many_were_answered);
     tcase_add_loop_test(fibers, a_fiber_is_told_that_another_call_of_its_own_came_first, 0, 2);
+    tcase_add_test(fibers, a_fiber_does_not_decode_deeper_than_its_stack);
     tcase_add_loop_test(fibers, all_fibers_learn_that_the_connection_broke, 0, 5);
     tcase_add_test(fibers, a_fiber_that_reads_learns_that_the_connection_broke);
     tcase_add_test(fibers, a_thread_does_not_wait_for_fibers);

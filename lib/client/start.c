@@ -34,8 +34,11 @@ static void queue_request(struct valve_client *client, struct room room,
                           const struct valve_call_options *options, uint32_t id)
 {
     uint8_t *end = valve_envelope_write_request(id, wants_timeout(options), room.data);
+    size_t size = 0;
 
-    end = valve_encode_arm(request, method, payload, end, room.size);
+    (void)valve_encode_arm_within(request, method, payload, VALVE_CLIENT_MAX_DEPTH, end, room.size,
+                                  &size, NULL); /* it was judged when it was measured */
+    end += size;
     if (wants_timeout(options))
         end = valve_envelope_write_options(options->timeout, end);
     valve_transport_queued(&client->transport, (size_t)(end - room.data));
@@ -61,7 +64,7 @@ static int reserve(struct valve_client *client, const struct valve_type *request
         return client->broken;
     if (client->transport.send_error < 0)
         return cannot_send(client);
-    r = valve_encode_arm_within(request, method, payload, VALVE_CLIENT_MAX_DEPTH, &nowhere, 0,
+    r = valve_encode_arm_within(request, method, payload, valve_client_levels(), &nowhere, 0,
                                 &room.size, &error);
     if (r < 0)
         return valve_client_fail(client, r, "the request cannot be sent: %s", error.text);

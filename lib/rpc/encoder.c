@@ -7,7 +7,6 @@
 
 #include <cbor.h>
 #include <errno.h>
-#include <limits.h>
 
 #include "rpc/cursor.h"
 #include "rpc/edges.h"
@@ -78,8 +77,9 @@ static uint8_t *encode_float(struct valve_encoding *encoding, const struct valve
 
 /* ---- Strings, and what is sent as it is ------------------------------------------------------- */
 
-static uint8_t *encode_string(struct valve_encoding *encoding, const struct valve_type *type,
-                              enum valve_major major, const void *data, size_t size, uint8_t *next)
+static inline uint8_t *encode_string(struct valve_encoding *encoding, const struct valve_type *type,
+                                     enum valve_major major, const void *data, size_t size,
+                                     uint8_t *next)
 {
     if (size < type->low || size > type->high) {
         valve_refuse_size(&encoding->refusal, -EINVAL, type, size);
@@ -215,23 +215,6 @@ int valve_encoded_arm_size(const struct valve_type *sum, unsigned arm, const voi
     uint8_t nowhere;
 
     return valve_encode_arm_within(sum, arm, payload, max_depth, &nowhere, 0, ret_size, NULL);
-}
-
-uint8_t *valve_encode(const struct valve_type *type, const void *value, uint8_t *data, size_t size)
-{
-    struct valve_encoding encoding;
-
-    begin(&encoding, UINT_MAX, data + size, NULL);
-    return valve_encode_value(&encoding, type, value, data);
-}
-
-uint8_t *valve_encode_arm(const struct valve_type *sum, unsigned arm, const void *payload,
-                          uint8_t *data, size_t size)
-{
-    struct valve_encoding encoding;
-
-    begin(&encoding, UINT_MAX, data + size, NULL);
-    return valve_encode_payload(&encoding, sum, arm, payload, data);
 }
 
 /* ---- What is sent in pieces ------------------------------------------------------------------- */

@@ -81,7 +81,10 @@ struct valve_arena {
     size_t limit; /* most bytes of heap blocks */
 };
 
-/* Starts with `buffer` (may be NULL with size 0; the owner's, and stays so), grows to `limit`. */
+/*
+ * Starts with `buffer` (may be NULL with size 0; the owner's, and stays so), grows to `limit`. Where
+ * there is no buffer, an arena that is {.limit = LIMIT} is ready without this.
+ */
 void valve_arena_init(struct valve_arena *arena, void *buffer, size_t size, size_t limit);
 
 /* Memory of `size` bytes, aligned to `alignment` (a power of two), or NULL: limit or no memory. */

@@ -85,11 +85,11 @@ static void encode(struct subject *subject)
     uint8_t *data = subject->data;
     size_t size;
 
-    if (valve_encoded_size(subject->type, subject->value, MAX_DEPTH, &size) < 0)
-        fail("a value that cannot be encoded");
     if (subject->in_envelope)
         data = valve_envelope_write_request(2, false, data);
-    valve_encode(subject->type, subject->value, data);
+    if (valve_encode_within(subject->type, subject->value, MAX_DEPTH, data,
+                            (size_t)(subject->data + subject->size - data), &size, NULL) < 0)
+        fail("a value that cannot be encoded");
 }
 
 static void load(struct subject *subject)

@@ -101,8 +101,8 @@ VALUES_CHANGED = [
      None, "takes only integers of -8 to -1", "b = -10..-1\nc = 3..9\n"),
     ("one_number", "7", "0..7", "was an integer of 7, is an integer of 0 to 7",
      None, "takes only integers of 7"),
-    ("float_to_int", "float64", "int", "was a float, is an integer", "takes no integer",
-     "takes no float"),
+    ("float_to_int", "float64", "int", "was a float, is an integer", "takes no float",
+     "takes no integer"),
     # Texts and bytes
     ("text_to_bytes", "tstr", "bstr", "was text, is bytes", "takes no text", "takes no bytes"),
     ("text_shortens", "tstr", "tstr .size (0..16)", "was text, is text of 0 to 16 bytes",
@@ -155,7 +155,7 @@ VALUES_CHANGED = [
     ("optional_to_required", "{a: int, ? b: int}", "{a: int, b: int}",
      'the key "b" is not optional any more', 'needs the key "b"', None),
     ("an_open_map_closes", "{a: int, b: int, * tstr => any}", "{a: int, b: int}",
-     "keys that it does not know are refused from now on", None, None),
+     "unknown keys are refused from now on", None, None),
     ("in_a_key", "{a: int, ? b: {c: tstr}}", "{a: int, ? b: {c: bstr}}", "b.c: was text, is bytes",
      "takes no text", "takes no bytes"),
     # Maps from any text
@@ -229,10 +229,12 @@ class Values(Folder):
     def test(self, old, new, what, new_refuses, old_refuses, rules=""):
         old, new = schema_of(old, rules), schema_of(new, rules)
         status, report = self.diff(old, new)
-        self.assertEqual(verdicts(report), [
+        expected = [
             (f"A request: {what}", *self.reasons("server", new_refuses, old_refuses)),
-            (f"A reply: {self.inside_a(what)}", *self.reasons("client", old_refuses, new_refuses)),
-        ], report)
+            (f"A reply: {self.inside_a(what)}", *self.reasons("client", old_refuses, new_refuses))]
+        if not new_refuses and not old_refuses:
+            del expected[1]  # one change that is in both messages, and harmless in both
+        self.assertEqual(verdicts(report), expected, report)
         self.assertEqual(status, 1 if new_refuses or old_refuses else 0, report)
         self.assertNotEqual(self.digest(old), self.digest(new))
         for message in ("A.request", "A.reply"):
@@ -286,7 +288,7 @@ class Services(Folder):
     """All that clients and servers send each other, in its envelopes."""
 
     def schema_of(self, methods):
-        return f"t = {methods}\n{FAIL}"
+        return f"t = {methods}\n{FAIL if 'fail' in methods else ''}"
 
     @support.rows(SERVICES_CHANGED)
     def test(self, old, new, what, old_clients, new_clients):
@@ -338,15 +340,15 @@ term = {{"Num" => int}} / {{"Add" => [* term]}} / {{"Var" => tstr}}
         status, report = self.diff(self.OLD, self.NEW)
         self.assertEqual((status, report), (1, """\
 new.cddl:1:1: the service calc is called sums now: that changes names in C, and nothing that travels
-new.cddl:3:47: Eval request: the variant "Var" is new
+new.cddl:3:48: Eval request: the variant "Var" is new
     also in Check request
     old clients with a new server: works
     new clients with an old server: breaks, because the server knows no variant "Var"
-old.cddl:3:50: Eval request: the variant "Neg" is gone
+old.cddl:3:52: Eval request: the variant "Neg" is gone
     also in Check request
     old clients with a new server: breaks, because the server knows no variant "Neg"
     new clients with an old server: works
-new.cddl:3:34: Eval request: Add: was an array of 2, is a list
+new.cddl:3:35: Eval request: Add: was an array of 2, is a list
     also in Check request
     old clients with a new server: breaks, because the server knows no variant "Neg" at [0]
     new clients with an old server: breaks, because the server takes only arrays of 2
@@ -367,7 +369,7 @@ new.cddl:3:34: Eval request: Add: was an array of 2, is a list
                 (narrow, wide, 1,
                  "2 changes: old clients break with a new server, and new clients with an old one"),
                 (open_map, more, 0,
-                 "2 changes: old clients work with a new server, and new clients with an old one")]:
+                 "1 change: old clients work with a new server, and new clients with an old one")]:
             result = self.diff(old, new)
             self.assertEqual((result[0], result[1].splitlines()[-1]), (status, words))
 

@@ -52,7 +52,7 @@ def scratch_with(test, **files):
 class Files(unittest.TestCase):
     @rows([(name, variable, name) for variable, name in [
         ("includedir", "valve.h"), ("libdir", "libvalve.so"), ("libdir", "libvalve.so.0"),
-        ("libdir", "pkgconfig/valve.pc"), ("bindir", "valve-cddl"), ("bindir", "valvectl"),
+        ("libdir", "pkgconfig/valve.pc"), ("bindir", "valve-cddl"), ("bindir", "valve-cbor"),
         ("schemadir", "calc.cddl"), ("schemadir", "envelope.cddl"), ("schemadir", "files.cddl"),
         ("schemadir", "graph.cddl"), ("datadir", "valve/valve.mk"),
         ("datadir", "doc/valve/examples/calc/Makefile"),
@@ -150,7 +150,7 @@ class Linking(unittest.TestCase):
                               *INSTALLED.pkg_config("--libs").split(), *options], folder)
 
     @rows([(name, name) for name in (
-        "valve_address_parse", "valve_scanner_feed", "valve_fiber_current", "valve_encode",
+        "valve_address_parse", "valve_scanner_feed", "valve_fiber_current", "valve_encode_within",
         "valve_context_switch", "valve_connection_settle")])
     def test_what_is_internal_is_not_found(self, name):
         internal = (support.SOURCE / "lib").glob("*/*.[hS]")

@@ -38,11 +38,11 @@ enum cddl_receiver {
 struct cddl_diff {
     struct cddl_pool *pool;
     struct cddl_forms old_forms, new_forms;
-    struct cddl_walk walk;                /* through a message */
-    struct cddl_walk depth;               /* for a refusal somewhere inside */
-    struct cddl_judgement *judgements[2]; /* by receiver, then by the numbers of both forms */
-    struct cddl_index *indices;           /* that met */
-    unsigned *new_tables, *old_tables;    /* by the number of an old table, of a new one */
+    struct cddl_walk walk;                    /* through a message */
+    struct cddl_walk depth;                   /* for a refusal somewhere inside */
+    struct cddl_judgement *judgements[2];     /* by receiver, then by the numbers of both forms */
+    struct cddl_index *indices, **last_index; /* that met */
+    unsigned *new_tables, *old_tables;        /* by the number of an old table, of a new one */
     struct cddl_change *changes, **place;
     unsigned count;
     bool breaks_old_clients, breaks_new_clients;
@@ -85,12 +85,11 @@ void cddl_note_other(struct cddl_diff *diff, struct cddl_change *change, const c
 void cddl_compare_values(const struct cddl_context *context, const struct cddl_form *old,
                          const struct cddl_form *new);
 
-/* Keeps in mind which tables meet, and which indices, if any do here. */
-void cddl_compare_tables(const struct cddl_context *context, const char *path,
-                         struct cddl_span span, const struct cddl_form *old,
-                         const struct cddl_form *new);
+/* Keeps in mind which tables meet, and which indices do. */
+void cddl_compare_tables(const struct cddl_context *context, const struct cddl_meeting *meeting,
+                         struct cddl_span span);
 
-/* Notes indices that count in tables which are not each other's counterpart. All values met. */
+/* Notes the indices that count in tables which are not counterparts, once all messages were seen. */
 void cddl_compare_indices(struct cddl_diff *diff);
 
 #endif

@@ -22,17 +22,26 @@ static bool wants_timeout(const struct valve_call_options *options)
     return options != NULL && options->timeout != UINT64_MAX;
 }
 
+/* Room for a request in what will be sent. */
+struct room {
+    uint8_t *data;
+    size_t size; /* of the request itself, without the envelope */
+};
+
 /* Writes the request into the room that was reserved for it. */
-static void queue_request(struct valve_client *client, uint8_t *data,
+static void queue_request(struct valve_client *client, struct room room,
                           const struct valve_type *request, unsigned method, const void *payload,
                           const struct valve_call_options *options, uint32_t id)
 {
-    uint8_t *end = valve_envelope_write_request(id, wants_timeout(options), data);
+    uint8_t *end = valve_envelope_write_request(id, wants_timeout(options), room.data);
+    size_t size = 0;
 
-    end = valve_encode_arm(request, method, payload, end);
+    (void)valve_encode_arm_within(request, method, payload, VALVE_CLIENT_MAX_DEPTH, end, room.size,
+                                  &size, NULL); /* it was judged when it was measured */
+    end += size;
     if (wants_timeout(options))
         end = valve_envelope_write_options(options->timeout, end);
-    valve_transport_queued(&client->transport, (size_t)(end - data));
+    valve_transport_queued(&client->transport, (size_t)(end - room.data));
 }
 
 static int cannot_send(struct valve_client *client)
@@ -44,27 +53,28 @@ static int cannot_send(struct valve_client *client)
 
 /* Finds room for a request. 0, or why none can be sent. */
 static int reserve(struct valve_client *client, const struct valve_type *request, unsigned method,
-                   const void *payload, uint8_t **ret_data)
+                   const void *payload, struct room *ret_room)
 {
-    struct valve_error error = {""};
+    struct valve_error error;
+    struct room room;
     uint8_t nowhere;
-    size_t size = 0;
     int r;
 
     if (client->broken < 0)
         return client->broken;
     if (client->transport.send_error < 0)
         return cannot_send(client);
-    r = valve_encode_arm_within(request, method, payload, valve_client_levels(), &nowhere, 0, &size,
-                                &error);
+    r = valve_encode_arm_within(request, method, payload, valve_client_levels(), &nowhere, 0,
+                                &room.size, &error);
     if (r < 0)
         return valve_client_fail(client, r, "the request cannot be sent: %s", error.text);
-    if (size > VALVE_CLIENT_MAX_ITEM)
+    if (room.size > VALVE_CLIENT_MAX_ITEM)
         return valve_client_fail(client, -EMSGSIZE, "the request is longer than 16 MiB");
-    r = valve_transport_reserve(&client->transport,
-                                VALVE_ENVELOPE_PREFIX + size + VALVE_ENVELOPE_OPTIONS, ret_data);
+    r = valve_transport_reserve(
+        &client->transport, VALVE_ENVELOPE_PREFIX + room.size + VALVE_ENVELOPE_OPTIONS, &room.data);
     if (r < 0)
         return valve_client_fail(client, r, "no memory for the request");
+    *ret_room = room;
     return 0;
 }
 
@@ -80,8 +90,8 @@ int valve_client_start(struct valve_client *client, const struct valve_type *req
                        const struct valve_type *reply, const struct valve_call_options *options,
                        struct valve_pending *pending)
 {
-    uint8_t *data = NULL;
-    int r = reserve(client, request, method, payload, &data);
+    struct room room;
+    int r = reserve(client, request, method, payload, &room);
 
     if (r < 0)
         return r;
@@ -91,7 +101,7 @@ int valve_client_start(struct valve_client *client, const struct valve_type *req
     pending->waiter = NULL;
     pending->dropped = false;
     valve_calls_add(&client->calls, pending);
-    queue_request(client, data, request, method, payload, options, pending->id);
+    queue_request(client, room, request, method, payload, options, pending->id);
     send_batch(client);
     return 0;
 }
@@ -100,12 +110,12 @@ int valve_client_send(struct valve_client *client, const struct valve_type *requ
                       unsigned method, const void *payload,
                       const struct valve_call_options *options)
 {
-    uint8_t *data = NULL;
-    int r = reserve(client, request, method, payload, &data);
+    struct room room;
+    int r = reserve(client, request, method, payload, &room);
 
     if (r < 0)
         return r;
-    queue_request(client, data, request, method, payload, options, VALVE_CALLS_ONE_WAY);
+    queue_request(client, room, request, method, payload, options, VALVE_CALLS_ONE_WAY);
     client->one_way++;
     send_batch(client);
     return 0;

@@ -7,7 +7,6 @@
 
 #include <cbor.h>
 #include <errno.h>
-#include <limits.h>
 
 #include "rpc/cursor.h"
 #include "rpc/edges.h"
@@ -215,25 +214,6 @@ int valve_encoded_arm_size(const struct valve_type *sum, unsigned arm, const voi
     uint8_t nowhere;
 
     return valve_encode_arm_within(sum, arm, payload, max_depth, &nowhere, 0, ret_size, NULL);
-}
-
-uint8_t *valve_encode(const struct valve_type *type, const void *value, uint8_t *data)
-{
-    size_t size = 0;
-
-    (void)valve_encoded_size(type, value, UINT_MAX, &size);
-    (void)valve_encode_within(type, value, UINT_MAX, data, size, &size, NULL);
-    return data + size;
-}
-
-uint8_t *valve_encode_arm(const struct valve_type *sum, unsigned arm, const void *payload,
-                          uint8_t *data)
-{
-    size_t size = 0;
-
-    (void)valve_encoded_arm_size(sum, arm, payload, UINT_MAX, &size);
-    (void)valve_encode_arm_within(sum, arm, payload, UINT_MAX, data, size, &size, NULL);
-    return data + size;
 }
 
 /* ---- What is sent in pieces ------------------------------------------------------------------- */

@@ -23,16 +23,11 @@ int valve_encode_arm_within(const struct valve_type *sum, unsigned arm, const vo
                             unsigned max_depth, uint8_t *data, size_t room, size_t *ret_size,
                             struct valve_error *ret_error);
 
-/* The same in two steps, for who must know the size first: measures, judging; */
+/* The same without room: for who must know the size first. */
 int valve_encoded_size(const struct valve_type *type, const void *value, unsigned max_depth,
                        size_t *ret_size);
 int valve_encoded_arm_size(const struct valve_type *sum, unsigned arm, const void *payload,
                            unsigned max_depth, size_t *ret_size);
-
-/* and writes what was measured, and has not changed since. Returns the end of what was written. */
-uint8_t *valve_encode(const struct valve_type *type, const void *value, uint8_t *data);
-uint8_t *valve_encode_arm(const struct valve_type *sum, unsigned arm, const void *payload,
-                          uint8_t *data);
 
 /*
  * What stands before the payload of an arm: {"Variant": in front of it. Returns the end. The

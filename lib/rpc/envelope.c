@@ -213,6 +213,9 @@ uint8_t *valve_envelope_write_request(uint32_t id, bool with_options, uint8_t *d
 uint8_t *valve_envelope_write_options(uint64_t timeout, uint8_t *data)
 {
     struct options options = {.has_timeout = true, .timeout = timeout};
+    size_t size = 0;
 
-    return valve_encode(&options_type, &options, data);
+    (void)valve_encode_within(&options_type, &options, 1, data, VALVE_ENVELOPE_OPTIONS, &size,
+                              NULL);
+    return data + size;
 }

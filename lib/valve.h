@@ -566,6 +566,7 @@ const char *valve_client_problem(const struct valve_client *client);
  *                between two replies or inside one. Who will not wait gives the call up with
  *                valve_client_forget(), or frees the client.
  *   -ENOMEM      no memory, or the arena is too small: likewise.
+ *   -ELOOP       it is nested deeper than the stack of this fiber has room for: likewise.
  *   -ECANCELED   the fiber that waits was cancelled: likewise.
  *   -ECONNRESET  the stream ended between two items
  *   -ECONNABORTED  the stream ended inside an item: what came of it is worth nothing
@@ -580,9 +581,9 @@ const char *valve_client_problem(const struct valve_client *client);
  * by the next wait for a reply; whoever does neither for long calls valve_client_flush(). What the
  * socket does not take stays queued, however much it is: who starts calls faster than they are
  * answered receives some in between, or looks at valve_client_unsent().
- * -EMSGSIZE, -EINVAL (the payload breaks its type), -ENOMEM; -EPIPE, -ECONNRESET and the like once
- * sending has failed: nothing was started, but what the server had answered before can still be
- * received. Used by the generated NAME_start().
+ * -EMSGSIZE, -EINVAL (the payload breaks its type), -ELOOP (over 256 levels, or as above), -ENOMEM;
+ * -EPIPE, -ECONNRESET and the like once sending has failed: nothing was started, but what the server
+ * had answered before can still be received. Used by the generated NAME_start().
  */
 int valve_client_start(struct valve_client *client, const struct valve_type *request,
                        unsigned method, const void *payload, const struct valve_type *item,

@@ -8,8 +8,8 @@
 #include "rpc/value.h"
 
 /* A level of nesting opens: the head of its array or map. */
-static uint8_t *open_level(struct valve_encoding *encoding, enum valve_major major, uint64_t count,
-                           uint8_t *next)
+static inline uint8_t *open_level(struct valve_encoding *encoding, enum valve_major major,
+                                  uint64_t count, uint8_t *next)
 {
     if (encoding->levels == 0)
         return valve_encoding_refuse_depth(encoding);
@@ -17,12 +17,13 @@ static uint8_t *open_level(struct valve_encoding *encoding, enum valve_major maj
     return valve_put_head(encoding, next, major, count);
 }
 
-static uint8_t *encode_member(struct valve_encoding *encoding, const struct valve_member *member,
-                              const void *value, uint8_t *next)
+static inline uint8_t *encode_member(struct valve_encoding *encoding,
+                                     const struct valve_member *member, const void *value,
+                                     uint8_t *next)
 {
     const void *place = valve_get_member(member, value);
 
-    if (place == NULL)
+    if ((member->flags & VALVE_MEMBER_BOXED) != 0 && place == NULL)
         return valve_encoding_refuse_null(encoding, member->type);
     return valve_encode_value(encoding, member->type, place, next);
 }
@@ -37,7 +38,9 @@ uint8_t *valve_encode_struct(struct valve_encoding *encoding, const struct valve
     for (uint32_t i = 0; i < type->count; i++)
         pairs += valve_is_present(&type->members[i], value);
     next = open_level(encoding, VALVE_MAJOR_MAP, pairs, next);
-    for (uint32_t i = 0; i < type->count && next != NULL; i++) {
+    if (next == NULL)
+        return NULL;
+    for (uint32_t i = 0; i < type->count; i++) {
         const struct valve_member *member = &type->members[i];
 
         if (!valve_is_present(member, value))

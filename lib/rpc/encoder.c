@@ -77,8 +77,9 @@ static uint8_t *encode_float(struct valve_encoding *encoding, const struct valve
 
 /* ---- Strings, and what is sent as it is ------------------------------------------------------- */
 
-static uint8_t *encode_string(struct valve_encoding *encoding, const struct valve_type *type,
-                              enum valve_major major, const void *data, size_t size, uint8_t *next)
+static inline uint8_t *encode_string(struct valve_encoding *encoding, const struct valve_type *type,
+                                     enum valve_major major, const void *data, size_t size,
+                                     uint8_t *next)
 {
     if (size < type->low || size > type->high) {
         valve_refuse_size(&encoding->refusal, -EINVAL, type, size);

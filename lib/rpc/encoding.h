@@ -74,7 +74,13 @@ static inline uint8_t *valve_put_head(struct valve_encoding *encoding, uint8_t *
 static inline uint8_t *valve_put_string(struct valve_encoding *encoding, uint8_t *next,
                                         enum valve_major major, const void *data, size_t size)
 {
-    return valve_put(encoding, valve_put_head(encoding, next, major, size), data, size);
+    size_t room = (size_t)(encoding->end - next);
+
+    if (room < VALVE_HEAD_MAX || room - VALVE_HEAD_MAX < size)
+        return valve_put(encoding, valve_put_head_tightly(encoding, next, major, size), data, size);
+    next += valve_head_put(major, size, next);
+    valve_copy(next, data, size);
+    return next + size;
 }
 
 /* ---- Shapes ----------------------------------------------------------------------------------- */

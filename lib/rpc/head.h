@@ -127,7 +127,7 @@ static inline size_t valve_head_put(enum valve_major major, uint64_t argument, u
     unsigned info;
     uint64_t bytes;
 
-    if (argument < VALVE_INFO_1_BYTE) {
+    if (__builtin_expect(argument < VALVE_INFO_1_BYTE, 1)) {
         data[0] = (uint8_t)((unsigned)major << 5 | argument);
         return 1;
     }

@@ -254,6 +254,47 @@ static enum valve_scan take_next(struct valve_scanner *scanner, const uint8_t *d
     return take_long_head(scanner, data, size, ret_taken);
 }
 
+/* Whether the scanner stands before an item that its container has counted. */
+static bool is_between_items(const struct valve_scanner *scanner)
+{
+    return scanner->skip == 0 && scanner->head_used == 0 && !scanner->tagged;
+}
+
+/* Bytes behind the head of a plain item, one that holds no others and is in one piece; or none. */
+static bool is_plain(const struct valve_head *head, uint64_t *ret_content)
+{
+    bool is_string = head->major == VALVE_MAJOR_BYTES || head->major == VALVE_MAJOR_TEXT;
+
+    *ret_content = is_string ? head->argument : 0;
+    return (head->major <= VALVE_MAJOR_TEXT || head->major == VALVE_MAJOR_SIMPLE) &&
+           !head->indefinite && !head->is_break;
+}
+
+/*
+ * Takes as many plain items in a row as are wholly there: most of what is scanned, with less ado
+ * than piece by piece. Stops before the last item of a container, and before all that is refused.
+ */
+static size_t take_plain_items(struct valve_scanner *scanner, const uint8_t *data, size_t size)
+{
+    struct valve_scan_level *level = innermost(scanner);
+    size_t used = 0, room = scanner->limits.max_size - scanner->least;
+    struct valve_head head;
+    uint64_t content;
+
+    if (level->kind != LEVEL_COUNTED || !is_between_items(scanner))
+        return 0;
+    while (level->left > 1 && valve_head_read(data + used, size - used, &head) == 0 &&
+           is_plain(&head, &content)) {
+        if (content > size - used - head.size || content + head.size - 1 > room)
+            break;
+        room -= head.size - 1 + content;
+        used += head.size + content;
+        level->left--;
+    }
+    scanner->least = (uint32_t)(scanner->limits.max_size - room);
+    return used;
+}
+
 enum valve_scan valve_scanner_feed(struct valve_scanner *scanner, const uint8_t *data, size_t size,
                                    size_t *ret_taken)
 {
@@ -263,6 +304,9 @@ enum valve_scan valve_scanner_feed(struct valve_scanner *scanner, const uint8_t 
     while (verdict == VALVE_SCAN_MORE && used < size) {
         size_t taken;
 
+        used += take_plain_items(scanner, data + used, size - used);
+        if (used == size)
+            break;
         verdict = take_next(scanner, data + used, size - used, &taken);
         used += taken;
     }

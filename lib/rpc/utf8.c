@@ -61,7 +61,7 @@ static size_t ascii_length(const uint8_t *data, size_t size)
     return length;
 }
 
-bool valve_utf8_valid(const char *data, size_t size)
+bool valve_utf8_valid_beyond(const char *data, size_t size)
 {
     const uint8_t *bytes = (const uint8_t *)data;
     size_t used = ascii_length(bytes, size);

@@ -9,8 +9,32 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "rpc/word.h"
+
+/* What valve_utf8_valid() does with text that is not all ASCII. */
+bool valve_utf8_valid_beyond(const char *data, size_t size);
+
+/* Whether all of it is ASCII, looked at by words. */
+static inline bool valve_is_ascii(const char *data, size_t size)
+{
+    uint64_t bits = 0;
+
+    if (size < VALVE_WORD) {
+        for (size_t i = 0; i < size; i++)
+            bits |= (uint8_t)data[i];
+        return bits < 0x80;
+    }
+    for (size_t i = 0; i < size - VALVE_WORD; i += VALVE_WORD)
+        bits |= valve_load_8(data + i);
+    bits |= valve_load_8(data + size - VALVE_WORD); /* may overlap the one before */
+    return (bits & UINT64_C(0x8080808080808080)) == 0;
+}
+
 /* Whether all of it is valid: no surrogates, no overlong forms, nothing beyond U+10FFFF. */
-bool valve_utf8_valid(const char *data, size_t size);
+static inline bool valve_utf8_valid(const char *data, size_t size)
+{
+    return valve_is_ascii(data, size) || valve_utf8_valid_beyond(data, size);
+}
 
 /* Bytes of the character that begins here, of at least one byte; 0: none does. */
 size_t valve_utf8_length(const uint8_t *data, size_t size);

@@ -10,6 +10,7 @@ CORPUS = support.SOURCE / "tests" / "fuzz" / "corpus"
 TARGETS = sorted(path.name for path in CORPUS.iterdir())
 
 
+@support.expand
 class Corpus(unittest.TestCase):
     @support.rows([(target, target) for target in TARGETS])
     def test_replay(self, target):

@@ -25,23 +25,32 @@ static VALVE_PRINTF(4, 5) int refuse(struct fault *fault, struct valve_bytes byt
     return -EBADMSG;
 }
 
-/* The value of a message begins so many bytes behind the start of its item. */
-static int decode_body(const struct valve_type *type, const struct valve_limits *limits,
-                       struct valve_bytes item_bytes, const struct valve_cursor *body,
+/* The value in a message. */
+struct body {
+    struct valve_bytes message, value; /* the one is in the other */
+    const struct valve_limits *limits;
+};
+
+static int decode_body(const struct body *body, const struct valve_type *type,
                        struct valve_arena *arena, struct item *item, struct fault *ret_fault)
 {
-    struct valve_bytes bytes = {body->next, (size_t)(body->end - body->next)};
-    int r = item_decode_value(type, limits, bytes, arena, item, ret_fault);
+    int r = item_decode_value(type, body->limits, body->value, arena, item, ret_fault);
 
     if (r < 0)
-        ret_fault->at += (size_t)(body->next - item_bytes.data);
+        ret_fault->at += (size_t)(body->value.data - body->message.data);
     return r;
+}
+
+static struct valve_bytes bytes_between(const uint8_t *start, const uint8_t *end)
+{
+    return (struct valve_bytes){start, (size_t)(end - start)};
 }
 
 int envelope_decode_request(const struct valve_limits *limits, struct valve_bytes bytes,
                             struct valve_arena *arena, struct item *item, struct fault *ret_fault)
 {
     struct valve_envelope envelope;
+    struct body body = {.message = bytes, .limits = limits};
     int r = valve_envelope_read(bytes.data, bytes.size, &envelope, &ret_fault->error);
 
     if (r < 0) {
@@ -55,8 +64,8 @@ int envelope_decode_request(const struct valve_limits *limits, struct valve_byte
     if (envelope.kind == VALVE_ENVELOPE_CANCEL)
         return 0;
     item->kind = ITEM_REQUEST;
-    return decode_body(item->tables->request, limits, bytes, &envelope.body, arena, item,
-                       ret_fault);
+    body.value = bytes_between(envelope.body.next, envelope.body.end);
+    return decode_body(&body, item->tables->request, arena, item, ret_fault);
 }
 
 /* ---- From a server --------------------------------------------------------------------------- */
@@ -67,10 +76,10 @@ static bool is_simple(const struct valve_head *head, enum valve_simple value)
            head->argument == value;
 }
 
-/* [id, body] or [id, body, true]: all but what the body is. */
-static int split_reply(struct valve_bytes bytes, struct item *item, struct valve_cursor *ret_body,
-                       struct fault *ret_fault)
+/* [id, value] or [id, value, true]: all but what the value is. */
+static int split_reply(struct body *body, struct item *item, struct fault *ret_fault)
 {
+    const struct valve_bytes bytes = body->message;
     struct valve_cursor cursor = {bytes.data, bytes.data + bytes.size};
     struct valve_remainder remainder;
     struct valve_head head;
@@ -84,19 +93,19 @@ static int split_reply(struct valve_bytes bytes, struct item *item, struct valve
         head.major != VALVE_MAJOR_UINT || head.argument > UINT32_MAX)
         return refuse(ret_fault, bytes, place, "expected an id from 0 to %u", UINT32_MAX);
     item->id = (uint32_t)head.argument;
+    place = cursor.next;
     if (!valve_cursor_more(&cursor, &remainder))
-        return refuse(ret_fault, bytes, cursor.next,
-                      "expected a reply after the id, found nothing");
-    ret_body->next = cursor.next;
+        return refuse(ret_fault, bytes, place, "expected a reply after the id, found nothing");
     valve_cursor_skip(&cursor);
-    ret_body->end = cursor.next;
+    body->value = bytes_between(place, cursor.next);
     item->kind = ITEM_REPLY;
+    place = cursor.next;
     if (!valve_cursor_more(&cursor, &remainder))
         return 0;
     item->kind = ITEM_STREAM;
     if (valve_cursor_head(&cursor, &head) < 0 || !is_simple(&head, VALVE_SIMPLE_TRUE) ||
         valve_cursor_more(&cursor, &remainder))
-        return refuse(ret_fault, bytes, ret_body->end,
+        return refuse(ret_fault, bytes, place,
                       "expected nothing but true, for an item, behind the reply");
     return 0;
 }
@@ -108,27 +117,27 @@ static const struct valve_type *part_of(const struct valve_tables_method *method
 }
 
 /*
- * Which methods the body may come from. *ret_first is the first of them; where there is none,
- * *ret_fault is that of the method which understood most of it.
+ * Which methods the value may come from. *ret_first is the type of the first of them; where there
+ * is none, *ret_fault is that of the method which understood most of it.
  */
-static int find_methods(const struct valve_limits *limits, struct valve_bytes bytes,
-                        const struct valve_cursor *body, size_t limit, const struct item *item,
-                        bool *fits, const struct valve_type **ret_first, struct fault *ret_fault)
+static int find_methods(const struct body *body, const struct item *item, size_t memory, bool *fits,
+                        const struct valve_type **ret_first, struct fault *ret_fault)
 {
     const struct valve_tables *tables = item->tables;
     const struct valve_type *first = NULL;
     struct item trial = *item;
     struct valve_arena scratch;
     struct fault fault;
-    int r = refuse(ret_fault, bytes, bytes.data, "no method of the schema has a stream of items");
+    int r = refuse(ret_fault, body->message, body->message.data,
+                   "no method of the schema has a stream of items");
 
     for (unsigned i = 0; i < tables->method_count && r != -ENOMEM; i++) {
         const struct valve_type *type = part_of(&tables->methods[i], item->kind);
 
         if (type == NULL)
             continue;
-        valve_arena_init(&scratch, NULL, 0, limit);
-        r = decode_body(type, limits, bytes, body, &scratch, &trial, &fault);
+        valve_arena_init(&scratch, NULL, 0, memory);
+        r = decode_body(body, type, &scratch, &trial, &fault);
         valve_arena_fini(&scratch);
         fits[i] = r == 0;
         if (r == 0 && first == NULL)
@@ -146,10 +155,10 @@ int envelope_decode_reply(const struct valve_limits *limits, struct valve_bytes 
                           struct valve_arena *arena, struct item *item, struct fault *ret_fault)
 {
     unsigned count = item->tables->method_count;
+    struct body body = {.message = bytes, .limits = limits};
     const struct valve_type *type;
-    struct valve_cursor body;
     bool *fits;
-    int r = split_reply(bytes, item, &body, ret_fault);
+    int r = split_reply(&body, item, ret_fault);
 
     if (r < 0)
         return r;
@@ -159,11 +168,11 @@ int envelope_decode_reply(const struct valve_limits *limits, struct valve_bytes 
         return -ENOMEM;
     }
     memset(fits, 0, count);
-    r = find_methods(limits, bytes, &body, arena->limit, item, fits, &type, ret_fault);
+    r = find_methods(&body, item, arena->limit, fits, &type, ret_fault);
     if (r < 0)
         return r;
     item->fits = fits;
-    return decode_body(type, limits, bytes, &body, arena, item, ret_fault);
+    return decode_body(&body, type, arena, item, ret_fault);
 }
 
 /* ---- Writing --------------------------------------------------------------------------------- */

@@ -8,12 +8,7 @@
 #include "item.h"
 #include "rpc/envelope.h"
 
-/* Decodes bytes as a value of the type, for an item. Errors as item_decode(). */
-int item_decode_value(const struct valve_type *type, const struct valve_limits *limits,
-                      struct valve_bytes bytes, struct valve_arena *arena, struct item *item,
-                      struct fault *ret_fault);
-
-/* Well-formed bytes from a client, and from a server, likewise. item->tables is set. */
+/* Well-formed bytes from a client, and from a server; errors as item_decode(). item->tables is set. */
 int envelope_decode_request(const struct valve_limits *limits, struct valve_bytes bytes,
                             struct valve_arena *arena, struct item *item, struct fault *ret_fault);
 int envelope_decode_reply(const struct valve_limits *limits, struct valve_bytes bytes,

@@ -14,11 +14,12 @@
 
 #define PIECE ((size_t)64 * 1024) /* bytes that are read at once */
 
-int input_open(struct input *input, const char *file, bool hex, const struct valve_limits *limits)
+int input_open(struct input *input, const struct options *options, struct output *output)
 {
-    const struct valve_scan_limits scan_limits = {limits->max_size, limits->max_depth};
+    const struct valve_scan_limits limits = {options->limits.max_size, options->limits.max_depth};
+    const char *file = options->file;
 
-    *input = (struct input){.descriptor = STDIN_FILENO, .hex = hex};
+    *input = (struct input){.descriptor = STDIN_FILENO, .hex = options->hex, .output = output};
     show_name(file == NULL ? "stdin" : file, input->name);
     if (file != NULL)
         input->descriptor = open(file, O_RDONLY | O_CLOEXEC);
@@ -28,14 +29,14 @@ int input_open(struct input *input, const char *file, bool hex, const struct val
         complain("%s: %s", input->name, strerror(error));
         return -error;
     }
-    input->scanner = malloc(valve_scanner_size(limits->max_depth));
+    input->scanner = malloc(valve_scanner_size(limits.max_depth));
     input->data = malloc(PIECE);
     if (input->scanner == NULL || input->data == NULL) {
         complain("no memory");
         return -ENOMEM;
     }
     input->capacity = PIECE;
-    valve_scanner_init(input->scanner, &scan_limits);
+    valve_scanner_init(input->scanner, &limits);
     return 0;
 }
 
@@ -124,8 +125,7 @@ static int read_piece(struct input *input)
         return refuse_hex(input);
     if (make_room(input) < 0)
         return -EIO;
-    if (input->output != NULL)
-        output_flush(input->output);
+    output_flush(input->output);
     do {
         size = read(input->descriptor, input->data + input->end, PIECE);
     } while (size < 0 && errno == EINTR);

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "message.h"
+#include "options.h"
 #include "output.h"
 #include "rpc/scanner.h"
 #include "valve.h"
@@ -20,7 +21,7 @@ struct input {
     unsigned char digit; /* of a byte, the half that was read; 0: none (hex) */
     bool wrong;          /* behind what was read stands no digit (hex) */
     bool ended;
-    struct output *output; /* flushed before a wait; NULL: nothing is */
+    struct output *output; /* flushed before a wait */
     struct valve_scanner *scanner;
     uint8_t *data;
     size_t capacity;
@@ -29,8 +30,8 @@ struct input {
     uint64_t offset;   /* of `start` in the file; in bytes of CBOR, hex or not */
 };
 
-/* Opens a file; NULL: stdin. A negative errno after saying why not. */
-int input_open(struct input *input, const char *file, bool hex, const struct valve_limits *limits);
+/* Opens the file, or stdin. A negative errno after saying why not. */
+int input_open(struct input *input, const struct options *options, struct output *output);
 
 /*
  * Waits for the next item: 1, 0 at the end of the file, or, in bytes that are no item of CBOR or

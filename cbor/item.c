@@ -9,7 +9,6 @@
 #include <string.h>
 
 #include "envelope.h"
-#include "rpc/envelope.h"
 
 /* ---- Decoding -------------------------------------------------------------------------------- */
 

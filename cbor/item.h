@@ -46,6 +46,11 @@ int item_decode(const struct subject *subject, const struct valve_limits *limits
                 struct valve_bytes bytes, struct valve_arena *arena, struct item *ret_item,
                 struct fault *ret_fault);
 
+/* The same for a value of a type without an envelope. */
+int item_decode_value(const struct valve_type *type, const struct valve_limits *limits,
+                      struct valve_bytes bytes, struct valve_arena *arena, struct item *item,
+                      struct fault *ret_fault);
+
 /* In the deterministic form. Errors are those of valve_value_encode(). */
 int item_encode(const struct item *item, const struct valve_limits *limits,
                 struct valve_arena *arena, struct valve_bytes *ret_bytes,

@@ -8,30 +8,22 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include "message.h"
+#include "rpc/locate.h"
 
-static void complain_of(struct reading *reading, uint64_t at, const char *words)
+static void complain_of(struct reading *reading, const struct fault *fault)
 {
     output_flush(reading->output); /* what was right stands before what is wrong */
-    fprintf(stderr, "%s:%" PRIu64 ": %s\n", reading->input.name, at, words);
+    fprintf(stderr, "%s:%" PRIu64 ": %s\n", reading->input.name, reading->input.offset + fault->at,
+            fault->error.text);
 }
 
 /* Bytes that are no item: there is no telling where the next one would begin. */
-static void complain_of_end(struct reading *reading, int error)
+static void complain_of_end(struct reading *reading, struct valve_bytes bytes)
 {
-    const struct valve_limits *limits = &reading->options->limits;
-    const struct input *input = &reading->input;
-    char words[100] = "not well-formed";
+    struct fault fault = {0};
 
-    if (error == -EMSGSIZE)
-        snprintf(words, sizeof words, "the item is, or announces to be, longer than %zu bytes",
-                 limits->max_size);
-    else if (error == -ELOOP)
-        snprintf(words, sizeof words, "more than %u arrays and maps inside each other",
-                 limits->max_depth);
-    else if (error == -EAGAIN)
-        snprintf(words, sizeof words, "the input ends inside an item");
-    complain_of(reading, input->offset + input->item - (error != -EAGAIN), words);
+    valve_locate(bytes.data, bytes.size, &reading->options->limits, &fault.at, &fault.error);
+    complain_of(reading, &fault);
 }
 
 /* 0; 1: the item was wrong and that was said; -1: stdout failed. */
@@ -45,7 +37,7 @@ static int use_item(struct reading *reading, struct valve_bytes bytes, reading_u
     if (r == 0)
         r = use(reading, &item, &fault.error);
     if (r < 0 && r != -EIO)
-        complain_of(reading, reading->input.offset + fault.at, fault.error.text);
+        complain_of(reading, &fault);
     valve_arena_reset(&reading->arena);
     return r == -EIO ? -1 : r < 0;
 }
@@ -63,7 +55,7 @@ static int use_all(struct reading *reading, reading_use *use)
         wrong |= r > 0;
     }
     if (r < 0 && r != -EIO)
-        complain_of_end(reading, r);
+        complain_of_end(reading, bytes);
     return r < 0 || wrong ? -1 : 0;
 }
 
@@ -71,10 +63,9 @@ int reading_run(const struct options *options, const struct subject *subject, st
                 reading_use *use)
 {
     struct reading reading = {.options = options, .subject = subject, .output = output};
-    int r = input_open(&reading.input, options->file, options->hex, &options->limits);
+    int r = input_open(&reading.input, options, output);
 
     valve_arena_init(&reading.arena, NULL, 0, options_memory(options));
-    reading.input.output = output;
     if (r == 0)
         r = use_all(&reading, use);
     valve_arena_fini(&reading.arena);

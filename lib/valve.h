@@ -81,7 +81,10 @@ struct valve_arena {
     size_t limit; /* most bytes of heap blocks */
 };
 
-/* Starts with `buffer` (may be NULL with size 0; the owner's, and stays so), grows to `limit`. */
+/*
+ * Starts with `buffer` (may be NULL with size 0; the owner's, and stays so), grows to `limit`. Where
+ * there is no buffer, an arena that is {.limit = LIMIT} is ready without this.
+ */
 void valve_arena_init(struct valve_arena *arena, void *buffer, size_t size, size_t limit);
 
 /* Memory of `size` bytes, aligned to `alignment` (a power of two), or NULL: limit or no memory. */
@@ -333,8 +336,8 @@ void valve_server_get_facts(const struct valve_server *server,
  * A handler runs in a fiber of its worker and may wait anywhere by the calls below, which suspend
  * the fiber. It must not block the thread: what may is a job for the I/O pool. Every wait returns
  * -ECANCELED once the call was cancelled, its client is gone or the server cuts it off, and
- * -ETIMEDOUT once its own time is over, now or at the next wait: the handler then ends by an answer,
- * such as an error with valve_error_words().
+ * -ETIMEDOUT once its own time is over, now or at the next wait: the handler then ends by an
+ * answer, such as an error with valve_error_words().
  */
 
 /* The `context` of the listener that the call came by. */
@@ -467,8 +470,8 @@ struct valve_answer valve_reply_none(struct valve_call *call);
  * an answer from here (`cancelled`, `timeout`). A server that stops waits for it as for any other.
  * *ret_later may be used at once, also by the handler itself. A promise is a name, not a pointer:
  * one that was kept, or lost, or used twice, is harmless; all zero, it is one that nobody made. It
- * must not be used while the server is being freed, or after. (Without memory for it the call is answered `busy`,
- * and nobody waits for the promise.)
+ * must not be used while the server is being freed, or after. (Without memory for it the call is
+ * answered `busy`, and nobody waits for the promise.)
  */
 struct valve_later {
     struct valve_server *server;
@@ -563,6 +566,7 @@ const char *valve_client_problem(const struct valve_client *client);
  *                between two replies or inside one. Who will not wait gives the call up with
  *                valve_client_forget(), or frees the client.
  *   -ENOMEM      no memory, or the arena is too small: likewise.
+ *   -ELOOP       it is nested deeper than the stack of this fiber has room for: likewise.
  *   -ECANCELED   the fiber that waits was cancelled: likewise.
  *   -ECONNRESET  the stream ended between two items
  *   -ECONNABORTED  the stream ended inside an item: what came of it is worth nothing
@@ -577,9 +581,9 @@ const char *valve_client_problem(const struct valve_client *client);
  * by the next wait for a reply; whoever does neither for long calls valve_client_flush(). What the
  * socket does not take stays queued, however much it is: who starts calls faster than they are
  * answered receives some in between, or looks at valve_client_unsent().
- * -EMSGSIZE, -EINVAL (the payload breaks its type), -ENOMEM; -EPIPE, -ECONNRESET and the like once
- * sending has failed: nothing was started, but what the server had answered before can still be
- * received. Used by the generated NAME_start().
+ * -EMSGSIZE, -EINVAL (the payload breaks its type), -ELOOP (over 256 levels, or as above), -ENOMEM;
+ * -EPIPE, -ECONNRESET and the like once sending has failed: nothing was started, but what the server
+ * had answered before can still be received. Used by the generated NAME_start().
  */
 int valve_client_start(struct valve_client *client, const struct valve_type *request,
                        unsigned method, const void *payload, const struct valve_type *item,

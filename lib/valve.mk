@@ -23,10 +23,10 @@ valve_headers := $(valve_schemas:.cddl=.h)
 valve_sources := $(valve_schemas:.cddl=.c)
 valve_objects := $(valve_schemas:.cddl=.o)
 
-# What was made from C has its dependencies beside it, as NAME.d.
-valve_dependencies := $(wildcard *.d)
-valve_made := $(valve_dependencies:.d=)
-valve_compile = $(CC) $(VALVE_CFLAGS) $(CPPFLAGS) $(CFLAGS) -MMD -MP -MF $@.d -MT $@
+# What was made from C has its dependencies beside it, as NAME.dep.
+valve_dependencies := $(wildcard *.dep)
+valve_made := $(valve_dependencies:.dep=)
+valve_compile = $(CC) $(VALVE_CFLAGS) $(CPPFLAGS) $(CFLAGS) -MMD -MP -MF $@.dep -MT $@
 
 # In place of the built-in rule, which knows of no schemas.
 %: %.c

@@ -9,14 +9,23 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "client/calls.h"
 #include "client/client.h"
 #include "client_feed.h"
+#include "fiber/annotate.h"
 #include "fiber_loop.h"
 
 #define DONE     "64 446f6e65" /* "Done" */
 #define NUMBER_5 "a1 66 4e756d626572 05"
+
+#ifdef VALVE_SANITIZED
+#define SANITIZED true
+#else
+#define SANITIZED false
+#endif
 
 static struct fiber_loop loop;
 static struct rig rig;
@@ -469,6 +478,93 @@ START_TEST(a_fiber_is_told_that_another_call_of_its_own_came_first)
 }
 END_TEST
 
+/* ---- Many calls ------------------------------------------------------------------------------ */
+
+#define MANY ((uint32_t)1 << 18)
+
+static uint64_t processor_time(void)
+{
+    struct timespec time;
+
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+    return (uint64_t)time.tv_sec * 1000 * MILLISECOND + (uint64_t)time.tv_nsec;
+}
+
+/* If each wait looked at all that was answered before, this would take 3e10 steps. */
+START_TEST(a_fiber_finds_its_calls_however_many_were_answered)
+{
+    static const uint64_t bound = 5000 * MILLISECOND;
+    struct valve_pending *all = calloc(MANY, sizeof *all);
+    struct valve_fiber *fiber = (void *)&rig; /* only compared */
+    uint64_t begun = processor_time();
+    struct valve_calls calls;
+
+    ck_assert_ptr_nonnull(all);
+    ck_assert_int_eq(valve_calls_init(&calls), 0);
+    for (uint32_t i = 0; i < MANY; i++) {
+        all[i].owner = fiber;
+        valve_calls_add(&calls, &all[i]);
+    }
+    for (uint32_t i = 0; i < MANY; i++) {
+        ck_assert(valve_calls_contain_one_of(&calls, fiber));
+        ck_assert_ptr_eq(valve_calls_take(&calls, all[i].id), &all[i]);
+        ck_assert_uint_lt(processor_time() - begun, bound);
+    }
+    ck_assert(!valve_calls_contain_one_of(&calls, fiber));
+    valve_calls_fini(&calls);
+    free(all);
+}
+END_TEST
+
+/* ---- Depth ----------------------------------------------------------------------------------- */
+
+/* Waits for an item, and receives it with no more than so much stack left. */
+static void receive_with(struct caller *caller, size_t left)
+{
+    volatile char frame[1024];
+
+    frame[0] = 0;
+    if (valve_fiber_stack_left() > left)
+        receive_with(caller, left);
+    else if (valve_client_wait(rig.client, &caller->pending, VALVE_NEVER) == 0)
+        caller->result = feed_receive(rig.client, &caller->pending, &rig.arena, VALVE_NEVER);
+    frame[1] = frame[0];
+}
+
+static void receive_on_little_stack(void *argument)
+{
+    struct caller *caller = argument;
+
+    receive_with(caller, (size_t)(SANITIZED ? 60 : 20) * 1024);
+}
+
+static unsigned levels(const struct feed_nest *nest)
+{
+    return nest->count == 0 ? 1 : 1 + levels(nest->items);
+}
+
+/* What does not fit on the stack of a fiber can still be received elsewhere. */
+START_TEST(a_fiber_does_not_decode_deeper_than_its_stack)
+{
+    struct caller caller = {0};
+    uint8_t nest[VALVE_CLIENT_MAX_DEPTH];
+
+    memset(nest, 0x81, sizeof nest);
+    nest[sizeof nest - 1] = 0x80;
+    start_watch(&rig, &feed_nest, &caller.pending);
+    say(&rig, "83 01 81 81 80 f5  83 01");
+    write_all(rig.peer, nest, sizeof nest);
+    say(&rig, "f5");
+    loop_start(&loop, receive_on_little_stack, &caller);
+    ck_assert_int_eq(caller.result.error, 0);
+    ck_assert_uint_eq(levels(&caller.result.nest), 3);
+    loop_start(&loop, receive_on_little_stack, &caller);
+    ck_assert_int_eq(caller.result.error, -ELOOP);
+    caller.result = receive(&rig, &caller.pending);
+    ck_assert_uint_eq(levels(&caller.result.nest), VALVE_CLIENT_MAX_DEPTH);
+}
+END_TEST
+
 /* ---- The end --------------------------------------------------------------------------------- */
 
 START_TEST(all_fibers_learn_that_the_connection_broke)
@@ -775,7 +871,9 @@ static void add_fiber_tests(Suite *suite)
     tcase_add_test(fibers, the_end_of_bytes_is_known_on_a_broken_connection);
     tcase_add_test(fibers, a_payload_may_be_given_up_half_way);
     tcase_add_test(fibers, a_fiber_is_told_of_its_own_calls_only);
+    tcase_add_test(fibers, a_fiber_finds_its_calls_however_many_were_answered);
     tcase_add_loop_test(fibers, a_fiber_is_told_that_another_call_of_its_own_came_first, 0, 2);
+    tcase_add_test(fibers, a_fiber_does_not_decode_deeper_than_its_stack);
     tcase_add_loop_test(fibers, all_fibers_learn_that_the_connection_broke, 0, 5);
     tcase_add_test(fibers, a_fiber_that_reads_learns_that_the_connection_broke);
     tcase_add_test(fibers, a_thread_does_not_wait_for_fibers);

@@ -24,32 +24,30 @@ static void forget(void)
     cddl_pool_free(&pool);
 }
 
-static void compile(const char *name, const char *text, size_t size)
+static void compile(void)
 {
-    cddl_pool_free(&pool);
-    cddl_source_init(&source, &pool, name, text, size);
     if (!cddl_compile(&source, NULL, &schema)) {
         cddl_source_report(&source, stderr);
-        ck_abort_msg("%s is refused", name);
+        ck_abort_msg("the schema is refused");
     }
+    valve_tables_build(&schema, &tables);
+}
+
+static void compile_text(const char *text)
+{
+    cddl_source_init(&source, &pool, "t.cddl", text, strlen(text));
+    compile();
 }
 
 /* A schema of the source tree. */
 static void compile_file(const char *name)
 {
-    static char text[CDDL_MAX_SOURCE];
     const char *root = getenv("srcdir");
     char path[4096];
-    FILE *stream;
-    size_t size;
 
     snprintf(path, sizeof(path), "%s/%s", root == NULL ? "." : root, name);
-    stream = fopen(path, "re");
-    ck_assert_msg(stream != NULL, "%s cannot be opened", path);
-    size = fread(text, 1, sizeof(text), stream);
-    fclose(stream);
-    compile(name, text, size);
-    valve_tables_build(&schema, &tables);
+    ck_assert_msg(cddl_source_read(&source, &pool, path) == 0, "%s cannot be read", path);
+    compile();
 }
 
 /* ---- Against generated tables ---- */
@@ -232,8 +230,7 @@ START_TEST(other_names_of_a_type_are_found)
     static const char text[] = "t = [{\"A\" => a}, \"Ok\" / {\"Error\" => tstr}]\n"
                                "a = b\nb = {x: c}\nc = uint\n";
 
-    compile("t.cddl", text, strlen(text));
-    valve_tables_build(&schema, &tables);
+    compile_text(text);
     ck_assert_ptr_nonnull(valve_tables_find_rule(&tables, "a"));
     ck_assert_ptr_eq(valve_tables_find_rule(&tables, "a"), valve_tables_find_rule(&tables, "b"));
     ck_assert_int_eq(valve_tables_find_rule(&tables, "c")->shape, VALVE_SHAPE_UINT);
@@ -257,8 +254,7 @@ START_TEST(rules_without_values_are_not_found)
     static const char text[] = "t = [{\"A\" => a}, \"Ok\" / {\"Error\" => tstr}]\n"
                                "a = name .size 5\nname = bstr\n";
 
-    compile("t.cddl", text, strlen(text));
-    valve_tables_build(&schema, &tables);
+    compile_text(text);
     ck_assert_ptr_nonnull(valve_tables_find_rule(&tables, "a"));
     ck_assert_ptr_null(valve_tables_find_rule(&tables, "name"));
 }

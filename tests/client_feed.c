@@ -39,6 +39,13 @@ const struct valve_type feed_number_list = {.name = "a list of uint",
                                             .least = 1,
                                             MEMBERS(numbers_members)};
 
+static const struct valve_member nest_members[] = {{NAME("nest"), .type = &feed_nest}};
+const struct valve_type feed_nest = {.name = "nest",
+                                     .shape = VALVE_SHAPE_LIST,
+                                     SIZES(struct feed_nest),
+                                     .least = 1,
+                                     MEMBERS(nest_members)};
+
 enum feed_method { ASK, WATCH, TELL };
 
 static const struct valve_member request_members[] = {

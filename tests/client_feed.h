@@ -17,8 +17,14 @@ struct feed_numbers {
     size_t count;
 };
 
+/* A list of lists of the same. */
+struct feed_nest {
+    const struct feed_nest *items;
+    size_t count;
+};
+
 /* What may be an item. */
-extern const struct valve_type feed_number, feed_text, feed_bytes, feed_number_list;
+extern const struct valve_type feed_number, feed_text, feed_bytes, feed_number_list, feed_nest;
 
 enum feed_kind { FEED_NUMBER, FEED_TEXT, FEED_BYTES, FEED_NUMBERS, FEED_DONE, FEED_ERROR };
 
@@ -32,6 +38,7 @@ struct feed_result {
         struct valve_text text;
         struct valve_bytes bytes;
         struct feed_numbers numbers;
+        struct feed_nest nest;
     };
 };
 

@@ -32,29 +32,30 @@ def declared_functions(header):
             for name in re.findall(r"\b(valve_\w+)\s*\(", declaration)}
 
 
+def install(stage):
+    run = subprocess.run(["make", "-s", "-C", support.BUILD, "install", f"DESTDIR={stage}"],
+                         env=build_environment(), capture_output=True, text=True,
+                         timeout=support.DEADLINE)
+    if run.returncode != 0:
+        raise AssertionError(f"make install: {run.stdout}{run.stderr}")
+
+
 class Installation:
+    """One that is there, or is made for this test."""
+
     def __init__(self, test):
         found = os.environ.get("VALVE_INSTALLED")
         if found:
-            self.stage = pathlib.Path("/")
             self.environment = build_environment(PKG_CONFIG_PATH=found)
         else:
-            self.stage = support.scratch(test, "valve-installed-")
-            self._install()
-            package, = self.stage.rglob("valve.pc")
+            stage = support.scratch(test, "valve-installed-")
+            install(stage)
+            package, = stage.rglob("valve.pc")
             self.environment = build_environment(PKG_CONFIG_PATH=str(package.parent),
-                                                 PKG_CONFIG_SYSROOT_DIR=str(self.stage))
+                                                 PKG_CONFIG_SYSROOT_DIR=str(stage))
         self.compiler = shlex.split(support.makefile_variable("CC"))
         # Where the library is instrumented, the programs have to be.
         self.flags = support.makefile_variable("SANITIZER_CFLAGS").split()
-
-    def _install(self):
-        run = subprocess.run(["make", "-s", "-C", support.BUILD, "install",
-                              f"DESTDIR={self.stage}"],
-                             env=build_environment(), capture_output=True, text=True,
-                             timeout=support.DEADLINE)
-        if run.returncode != 0:
-            raise AssertionError(f"make install: {run.stdout}{run.stderr}")
 
     def pkg_config(self, *arguments):
         return subprocess.run(["pkg-config", *arguments, "valve"], env=self.environment,

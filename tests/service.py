@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: MIT
 """A service that stands on libvalve, running on a socket of its own."""
-import contextlib
 import signal
 import subprocess
 
@@ -20,25 +19,19 @@ class Service:
         self._process = subprocess.Popen(
             self._command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
             stderr=subprocess.PIPE, text=True)
-        with contextlib.ExitStack() as stack:
-            stack.callback(self._end)
-            words, _, self.address = self._process.stdout.readline().rstrip("\n").rpartition(" ")
-            if words != "listening on":
-                self._process.kill()
-                raise AssertionError(f"it does not listen: {self._process.communicate()[1]}")
-            stack.pop_all()
+        words, _, self.address = self._process.stdout.readline().rstrip("\n").rpartition(" ")
+        if words != "listening on":
+            self._process.kill()
+            raise AssertionError(f"it does not listen: {self._process.communicate()[1]}")
         return self
 
     def __exit__(self, *_):
-        self._end()
-
-    def _end(self):
         self._process.send_signal(signal.SIGTERM)
         try:
             output, problems = self._process.communicate(timeout=support.DEADLINE)
         except subprocess.TimeoutExpired:
             self._process.kill()
-            output, problems = self._process.communicate()
+            output, problems = self._process.communicate()  # killed: that is not status 0
         if (self._process.returncode, output, problems) != (0, "", ""):
             raise AssertionError(f"exit status {self._process.returncode}\n{output}{problems}")
 

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """valve-cbor as a program: its types, what it says of wrong bytes, its exit statuses."""
+import os
 import pathlib
+import re
 import subprocess
 import tempfile
 import unittest
@@ -185,10 +187,10 @@ class Faults(Tool):
         ("type", sequence("Sum", {"Put": [1, "x"]}), 11, "Put.total: "),
         ("unknown_variant", sequence({"Add": 1}), 1, '"Add"'),
         ("break", sequence("Sum") + b"\xff", 4, "not well-formed"),
-        ("reserved", b"\x1c", 0, "not well-formed"),
-        ("end", sequence("Sum", {"Log": "words"})[:-1], 14, "the input ends inside an item"),
-        ("too_large", b"\x9a\xff\xff\xff\xff", 4, "longer than 16777216 bytes"),
-        ("too_deep", b"\x81" * 300, 256, "more than 256 arrays and maps inside each other"),
+        ("reserved", b"\xa1\x63Put\x82\x1c", 6, "Put[0]: not well-formed"),
+        ("end", sequence("Sum", {"Log": "words"})[:-1], 14, "Log: the bytes end here"),
+        ("too_large", b"\x9a\xff\xff\xff\xff", 0, "announces more than 16777216 bytes"),
+        ("too_deep", b"\x81" * 300, 256, "[0]: nested deeper than 256 levels"),
     ])
     def test_place(self, data, place, words):
         run = self.run_tool("print", self.service, data=data)
@@ -221,8 +223,8 @@ class Faults(Tool):
         self.shows(("--max-size", str(len(data)), "--max-depth=2", self.service), data,
                    '{"Put": [1, 2]}')
         self.refuses(("print", "--max-size", str(len(data) - 1), self.service), data, 1,
-                     f"longer than {len(data) - 1} bytes")
-        self.refuses(("print", "--max-depth", "1", self.service), data, 1, "more than 1 arrays")
+                     f"stdin:5: Put: this announces more than {len(data) - 1} bytes")
+        self.refuses(("print", "--max-depth", "1", self.service), data, 1, "stdin:5: Put: nested deeper than 1 levels")
 
 
 class Streams(Tool):
@@ -327,6 +329,19 @@ class Generate(Tool):
         self.assertTrue(any(len(value) == 3 and "Count" in value[1] for value in made))
         self.assertTrue(any("Value" in value[1] for value in made))
         self.assertTrue(any(value[0] == 0 for value in made))
+
+
+class Page(Tool):
+    def test_the_examples_of_the_manual(self):
+        page = (support.SOURCE / "man" / "valve-cbor.1").read_text().replace(r"\(aq", "'")
+        examples = re.findall(r"^\.Bd .*\n\$ (.*)\n((?:[^.].*\n)+)\.Ed", page, re.M)
+        self.assertEqual(len(examples), 3)
+        for command, shown in examples:
+            run = subprocess.run(["sh", "-c", command], cwd=FILES.parent, text=True,
+                                 env=os.environ | {"PATH": f"{support.BUILD}:{os.environ['PATH']}"},
+                                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                                 timeout=support.DEADLINE, check=False)
+            self.assertEqual(run.stdout, shown, command)
 
 
 if __name__ == "__main__":

@@ -64,10 +64,13 @@ class CommandLine(Folder):
         self.assertTrue(run.stdout.startswith(output), run.stdout)
 
     @support.rows([
-        ("nothing", (), 64, "one schema is compiled at a time"),
+        ("nothing", (), 64, "one of -o DIR, --check, --digest and --diff says what to do"),
         ("two_schemas", ("--check", "t.cddl", "t.cddl"), 64, "one schema is compiled at a time"),
-        ("nothing_to_do", ("t.cddl",), 64, "either -o DIR or --check says what to do"),
-        ("both", ("--check", "-o", ".", "t.cddl"), 64, "either -o DIR or --check"),
+        ("nothing_to_do", ("t.cddl",), 64, "one of -o DIR, --check, --digest and --diff"),
+        ("both", ("--check", "-o", ".", "t.cddl"), 64, "one thing is done at a time"),
+        ("one_to_compare", ("--diff", "t.cddl"), 64, "two schemas are compared"),
+        ("three_to_compare", ("--diff", "t.cddl", "t.cddl", "t.cddl"), 64, "two schemas"),
+        ("two_digests", ("--digest", "t.cddl", "t.cddl"), 64, "one schema"),
         ("unknown_option", ("--frobnicate", "t.cddl"), 64, "usage: valve-cddl"),
         ("other_name", ("--check", "t.txt"), 64, "the name of a schema is SERVICE.cddl"),
         ("no_name", ("--check", ".cddl"), 64, "the name of a schema is SERVICE.cddl"),

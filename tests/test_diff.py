@@ -155,7 +155,7 @@ VALUES_CHANGED = [
     ("optional_to_required", "{a: int, ? b: int}", "{a: int, b: int}",
      'the key "b" is not optional any more', 'needs the key "b"', None),
     ("an_open_map_closes", "{a: int, b: int, * tstr => any}", "{a: int, b: int}",
-     "keys that it does not know are refused from now on", None, None),
+     "unknown keys are refused from now on", None, None),
     ("in_a_key", "{a: int, ? b: {c: tstr}}", "{a: int, ? b: {c: bstr}}", "b.c: was text, is bytes",
      "takes no text", "takes no bytes"),
     # Maps from any text
@@ -348,7 +348,7 @@ old.cddl:3:52: Eval request: the variant "Neg" is gone
     also in Check request
     old clients with a new server: breaks, because the server knows no variant "Neg"
     new clients with an old server: works
-new.cddl:3:34: Eval request: Add: was an array of 2, is a list
+new.cddl:3:35: Eval request: Add: was an array of 2, is a list
     also in Check request
     old clients with a new server: breaks, because the server knows no variant "Neg" at [0]
     new clients with an old server: breaks, because the server takes only arrays of 2

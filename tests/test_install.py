@@ -52,7 +52,7 @@ def scratch_with(test, **files):
 class Files(unittest.TestCase):
     @rows([(name, variable, name) for variable, name in [
         ("includedir", "valve.h"), ("libdir", "libvalve.so"), ("libdir", "libvalve.so.0"),
-        ("libdir", "pkgconfig/valve.pc"), ("bindir", "valve-cddl"), ("bindir", "valvectl"),
+        ("libdir", "pkgconfig/valve.pc"), ("bindir", "valve-cddl"), ("bindir", "valve-cbor"),
         ("schemadir", "calc.cddl"), ("schemadir", "envelope.cddl"), ("schemadir", "files.cddl"),
         ("schemadir", "graph.cddl"), ("datadir", "valve/valve.mk"),
         ("datadir", "doc/valve/examples/calc/Makefile"),

@@ -270,9 +270,9 @@ const char *cddl_refuses_variant(struct cddl_pool *pool, const struct cddl_form 
 
 /* ---- All the way down ---- */
 
-static const char *refuses_part(struct cddl_pool *pool, const struct cddl_form *receiver,
-                                const struct cddl_form *sender, const struct cddl_parts *parts,
-                                cddl_refusal *refuses)
+static const char *first_refusal(struct cddl_pool *pool, const struct cddl_form *receiver,
+                                 const struct cddl_form *sender, const struct cddl_parts *parts,
+                                 cddl_refusal *refuses)
 {
     const char *why = NULL;
 
@@ -287,13 +287,13 @@ static const char *refuses_names(struct cddl_pool *pool, const struct cddl_form 
     const char *why = NULL;
 
     if (cddl_common_pairs(receiver, sender) == CDDL_PAIRS_STRUCT)
-        why = refuses_part(pool, receiver, sender, &sender->keys, cddl_refuses_key);
+        why = first_refusal(pool, receiver, sender, &sender->keys, cddl_refuses_key);
     if (why == NULL && cddl_common_pairs(receiver, sender) == CDDL_PAIRS_STRUCT)
-        why = refuses_part(pool, receiver, sender, &receiver->keys, cddl_refuses_key);
+        why = first_refusal(pool, receiver, sender, &receiver->keys, cddl_refuses_key);
     if (why == NULL && cddl_is_sum(receiver))
-        why = refuses_part(pool, receiver, sender, &sender->units, cddl_refuses_variant);
+        why = first_refusal(pool, receiver, sender, &sender->units, cddl_refuses_variant);
     if (why == NULL && cddl_is_sum(receiver))
-        why = refuses_part(pool, receiver, sender, &sender->keys, cddl_refuses_variant);
+        why = first_refusal(pool, receiver, sender, &sender->keys, cddl_refuses_variant);
     return why;
 }
 

@@ -3,11 +3,12 @@
  * Comparing services: methods that come and go, and the messages of those that stay.
  */
 #include "cddl/diff.h"
-#include "cddl/canon.h"
 
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "cddl/canon.h"
 
 static const char *with_subject(const struct cddl_context *context, const char *words)
 {
@@ -203,21 +204,13 @@ static void compare_services(struct cddl_diff *diff, const struct cddl_schema *o
             note_gone_method(diff, method);
 }
 
-void cddl_compare(struct cddl_pool *pool, const struct cddl_schema *old,
-                  const struct cddl_schema *new, struct cddl_diff *ret_diff)
+/* Room for what is found out about each two forms, and each table. */
+static void prepare(struct cddl_diff *diff, const struct cddl_schema *old,
+                    const struct cddl_schema *new)
 {
-    struct cddl_diff *diff = ret_diff;
+    struct cddl_pool *pool = diff->pool;
     size_t pairs;
 
-    *diff = (struct cddl_diff){
-        .pool = pool,
-        .place = &diff->changes,
-        .last_index = &diff->indices,
-        .old_name = old->name,
-        .new_name = new->name,
-        .name_span = new->request->span,
-        .digest = cddl_digest(new),
-    };
     cddl_find_forms(old, &diff->old_forms);
     cddl_find_forms(new, &diff->new_forms);
     cddl_walk_init(&diff->walk, pool, &diff->old_forms, &diff->new_forms);
@@ -225,6 +218,23 @@ void cddl_compare(struct cddl_pool *pool, const struct cddl_schema *old,
     pairs = (size_t)diff->old_forms.count * diff->new_forms.count;
     for (unsigned i = 0; i < 2; i++)
         diff->judgements[i] = cddl_pool_alloc(pool, pairs, sizeof(*diff->judgements[i]));
-    compare_services(diff, old, new);
-    cddl_compare_indices(diff);
+    diff->new_tables = cddl_pool_alloc(pool, diff->old_forms.count + 1, sizeof(unsigned));
+    diff->old_tables = cddl_pool_alloc(pool, diff->new_forms.count + 1, sizeof(unsigned));
+}
+
+void cddl_compare(struct cddl_pool *pool, const struct cddl_schema *old,
+                  const struct cddl_schema *new, struct cddl_diff *ret_diff)
+{
+    *ret_diff = (struct cddl_diff){
+        .pool = pool,
+        .place = &ret_diff->changes,
+        .last_index = &ret_diff->indices,
+        .old_name = old->name,
+        .new_name = new->name,
+        .name_span = new->request->span,
+        .digest = cddl_digest(new),
+    };
+    prepare(ret_diff, old, new);
+    compare_services(ret_diff, old, new);
+    cddl_compare_indices(ret_diff);
 }

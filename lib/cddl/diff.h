@@ -85,12 +85,11 @@ void cddl_note_other(struct cddl_diff *diff, struct cddl_change *change, const c
 void cddl_compare_values(const struct cddl_context *context, const struct cddl_form *old,
                          const struct cddl_form *new);
 
-/* Keeps in mind which tables meet, and which indices, if any do here. */
-void cddl_compare_tables(const struct cddl_context *context, const char *path,
-                         struct cddl_span span, const struct cddl_form *old,
-                         const struct cddl_form *new);
+/* Keeps in mind which tables meet, and which indices do. */
+void cddl_compare_tables(const struct cddl_context *context, const struct cddl_meeting *meeting,
+                         struct cddl_span span);
 
-/* Notes indices that count in tables which are not each other's counterpart. All values met. */
+/* Notes the indices that count in tables which are not counterparts, once all messages were seen. */
 void cddl_compare_indices(struct cddl_diff *diff);
 
 #endif

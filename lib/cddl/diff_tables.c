@@ -14,54 +14,49 @@ struct cddl_index {
     struct cddl_context context;
     const char *path;
     struct cddl_span span;
-    const struct cddl_form *old_table, *new_table;
+    unsigned old_table, new_table;
     struct cddl_index *next;
 };
-
-static unsigned *tables_of(struct cddl_diff *diff, unsigned **place, const struct cddl_forms *forms)
-{
-    if (*place == NULL)
-        *place = cddl_pool_alloc(diff->pool, forms->count + 1, sizeof(**place));
-    return *place;
-}
 
 static void pair_up(unsigned *counterpart, unsigned table)
 {
     *counterpart = *counterpart == 0 || *counterpart == table ? table : SEVERAL;
 }
 
-void cddl_compare_tables(const struct cddl_context *context, const char *path,
-                         struct cddl_span span, const struct cddl_form *old,
-                         const struct cddl_form *new)
+static void keep_index(const struct cddl_context *context, const struct cddl_meeting *meeting,
+                       struct cddl_span span)
 {
     struct cddl_diff *diff = context->diff;
-    struct cddl_index *index;
+    struct cddl_index *index = cddl_pool_alloc(diff->pool, 1, sizeof(*index));
 
-    if (old->table_number > 0 && new->table_number > 0) {
-        pair_up(&tables_of(diff, &diff->new_tables, &diff->old_forms)[old->table_number],
-                new->table_number);
-        pair_up(&tables_of(diff, &diff->old_tables, &diff->new_forms)[new->table_number],
-                old->table_number);
-    }
-    if (old->table.form == NULL || new->table.form == NULL)
-        return;
-    index = cddl_pool_alloc(diff->pool, 1, sizeof(*index));
     *index = (struct cddl_index){
         .context = *context,
-        .path = path,
+        .path = cddl_walk_path(diff->pool, meeting),
         .span = span,
-        .old_table = old->table.form,
-        .new_table = new->table.form,
+        .old_table = meeting->left->table.form->table_number,
+        .new_table = meeting->right->table.form->table_number,
     };
     *diff->last_index = index;
     diff->last_index = &index->next;
 }
 
-static bool are_counterparts(const struct cddl_diff *diff, const struct cddl_index *index)
+void cddl_compare_tables(const struct cddl_context *context, const struct cddl_meeting *meeting,
+                         struct cddl_span span)
 {
-    unsigned old = index->old_table->table_number, new = index->new_table->table_number;
+    const struct cddl_form *old = meeting->left, *new = meeting->right;
+    struct cddl_diff *diff = context->diff;
 
-    return diff->new_tables != NULL && diff->new_tables[old] == new && diff->old_tables[new] == old;
+    if (old->table_number > 0 && new->table_number > 0) {
+        pair_up(&diff->new_tables[old->table_number], new->table_number);
+        pair_up(&diff->old_tables[new->table_number], old->table_number);
+    }
+    if (old->table.form != NULL && new->table.form != NULL)
+        keep_index(context, meeting, span);
+}
+
+static bool are_counterparts(const struct cddl_diff *diff, unsigned old, unsigned new)
+{
+    return diff->new_tables[old] == new && diff->old_tables[new] == old;
 }
 
 void cddl_compare_indices(struct cddl_diff *diff)
@@ -70,7 +65,7 @@ void cddl_compare_indices(struct cddl_diff *diff)
                                                 "counts in another table"};
 
     for (const struct cddl_index *index = diff->indices; index != NULL; index = index->next)
-        if (!are_counterparts(diff, index))
+        if (!are_counterparts(diff, index->old_table, index->new_table))
             cddl_note(&index->context, index->path, &diff->new_forms, index->span, reasons,
                       "the index counts in another table now");
 }

@@ -14,9 +14,13 @@ struct place {
     const struct cddl_context *context;
     const struct cddl_meeting *meeting;
     const struct cddl_form *old, *new;
-    const char *path;
     bool structs; /* both are, and are compared key by key */
 };
+
+static const char *path_of(const struct place *place)
+{
+    return cddl_walk_path(place->context->diff->pool, place->meeting);
+}
 
 /* Where the new form stands: types of the prelude stand nowhere themselves. */
 static struct cddl_span span_of(const struct place *place)
@@ -42,8 +46,8 @@ static void note_part(const struct place *place, bool is_new, const struct cddl_
 {
     const struct cddl_diff *diff = place->context->diff;
 
-    cddl_note(place->context, place->path, is_new ? &diff->new_forms : &diff->old_forms, part->span,
-              reasons, words, part->name);
+    cddl_note(place->context, path_of(place), is_new ? &diff->new_forms : &diff->old_forms,
+              part->span, reasons, words, part->name);
 }
 
 /* ---- Keys of structs ---- */
@@ -77,10 +81,10 @@ static void compare_structs(const struct place *place)
         if (cddl_find_part(new, old->list[i].name) == NULL)
             compare_key(place, &old->list[i], NULL);
     if (place->old->open != place->new->open)
-        cddl_note(context, place->path, &context->diff->new_forms, span_of(place),
+        cddl_note(context, path_of(place), &context->diff->new_forms, span_of(place),
                   (struct cddl_reasons){NULL, NULL},
-                  place->new->open ? "keys that it does not know are passed over now"
-                                   : "keys that it does not know are refused from now on");
+                  place->new->open ? "unknown keys are passed over now"
+                                   : "unknown keys are refused from now on");
 }
 
 /* ---- Variants of sums ---- */
@@ -200,14 +204,14 @@ static void compare_forms(const struct place *place)
     struct cddl_diff *diff = place->context->diff;
 
     if (!cddl_same_kind(place->old, place->new))
-        cddl_note(place->context, place->path, &diff->new_forms, span_of(place), judge_kinds(place),
-                  "was %s, is %s", cddl_describe(diff->pool, place->old),
+        cddl_note(place->context, path_of(place), &diff->new_forms, span_of(place),
+                  judge_kinds(place), "was %s, is %s", cddl_describe(diff->pool, place->old),
                   cddl_describe(diff->pool, place->new));
     if (place->structs)
         compare_structs(place);
     if (cddl_is_sum(place->old) && cddl_is_sum(place->new))
         compare_sums(place);
-    cddl_compare_tables(place->context, place->path, span_of(place), place->old, place->new);
+    cddl_compare_tables(place->context, place->meeting, span_of(place));
 }
 
 /* ---- Messages ---- */
@@ -229,7 +233,6 @@ static void judge(const struct cddl_context *context, const struct cddl_meeting 
         .meeting = meeting,
         .old = meeting->left,
         .new = meeting->right,
-        .path = cddl_walk_path(diff->pool, meeting),
         .structs = cddl_common_pairs(meeting->left, meeting->right) == CDDL_PAIRS_STRUCT,
     });
     *judgement = (struct cddl_judgement){true, *changes, diff->count - count};

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Files that valve-cddl reads and writes.
+ * Files that valve-cddl writes.
  */
 #include "cddl/files.h"
 
@@ -16,32 +16,6 @@ static void complain(const char *what)
 {
     fprintf(stderr, "valve-cddl: %s: %s\n", what, strerror(errno));
 }
-
-int cddl_read_file(struct cddl_pool *pool, const char *path, const char **ret_text,
-                   size_t *ret_size)
-{
-    FILE *stream = fopen(path, "re");
-    char *text;
-    size_t size;
-
-    if (stream == NULL) {
-        complain(path);
-        return -1;
-    }
-    text = cddl_pool_alloc(pool, CDDL_MAX_SOURCE + 1, 1);
-    size = fread(text, 1, CDDL_MAX_SOURCE + 1, stream);
-    if (ferror(stream)) {
-        complain(path);
-        fclose(stream);
-        return -1;
-    }
-    fclose(stream);
-    *ret_text = text;
-    *ret_size = size;
-    return 0;
-}
-
-/* ---- Writing ---- */
 
 /* A file that stands beside its place until it is whole. */
 struct draft {

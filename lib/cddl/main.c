@@ -50,12 +50,16 @@ static int read_operands(int count, char **operands, struct options *options)
 static int read_options(int argc, char **argv, struct options *ret_options)
 {
     static const struct option names[] = {
-        {"output", required_argument, NULL, 'o'}, {"check", no_argument, NULL, 'c'},
-        {"digest", no_argument, NULL, 'd'},       {"diff", no_argument, NULL, 'D'},
-        {"help", no_argument, NULL, 'h'},         {"version", no_argument, NULL, 'V'},
+        {"output", required_argument, NULL, 'o'},
+        {"check", no_argument, NULL, 'c'},
+        {"digest", no_argument, NULL, 'd'},
+        {"diff", no_argument, NULL, 'D'},
+        {"help", no_argument, NULL, 'h'},
+        {"version", no_argument, NULL, 'V'},
         {NULL, 0, NULL, 0},
     };
-    static const enum task tasks[128] = {['o'] = COMPILE, ['c'] = CHECK, ['d'] = DIGEST, ['D'] = DIFF};
+    static const enum task tasks[128] = {
+        ['o'] = COMPILE, ['c'] = CHECK, ['d'] = DIGEST, ['D'] = DIFF};
 
     for (int letter; (letter = getopt_long(argc, argv, "o:hV", names, NULL)) != -1;) {
         if (letter == 'h')
@@ -97,12 +101,12 @@ static int load(struct cddl_pool *pool, const char *path, const char *name,
                 struct cddl_schema *ret_schema)
 {
     struct cddl_source *source = cddl_pool_alloc(pool, 1, sizeof(*source));
-    const char *text;
-    size_t size;
+    int r = cddl_source_read(source, pool, path);
 
-    if (cddl_read_file(pool, path, &text, &size) < 0)
+    if (r < 0) {
+        fprintf(stderr, "valve-cddl: %s: %s\n", path, strerror(-r));
         return EX_NOINPUT;
-    cddl_source_init(source, pool, path, text, size);
+    }
     if (cddl_compile(source, name, ret_schema))
         return EXIT_SUCCESS;
     cddl_source_report(source, stderr);

@@ -4,6 +4,7 @@
  */
 #include "cddl/source.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +19,24 @@ void cddl_source_init(struct cddl_source *source, struct cddl_pool *pool, const 
     source->name = name;
     source->text = text;
     source->size = size;
+}
+
+int cddl_source_read(struct cddl_source *source, struct cddl_pool *pool, const char *path)
+{
+    FILE *stream = fopen(path, "re");
+    int error = errno;
+    char *text;
+    size_t size;
+
+    if (stream == NULL)
+        return -error;
+    text = cddl_pool_alloc(pool, CDDL_MAX_SOURCE + 1, 1);
+    size = fread(text, 1, CDDL_MAX_SOURCE + 1, stream); /* enough to see that it is too long */
+    error = ferror(stream) ? errno : 0;
+    fclose(stream);
+    if (error == 0)
+        cddl_source_init(source, pool, path, text, size);
+    return -error;
 }
 
 struct cddl_span cddl_span_join(struct cddl_span first, struct cddl_span last)

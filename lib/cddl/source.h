@@ -40,6 +40,9 @@ struct cddl_source {
 void cddl_source_init(struct cddl_source *source, struct cddl_pool *pool, const char *name,
                       const char *text, size_t size);
 
+/* A schema from a file, in memory of the pool. 0 or a negative errno. */
+int cddl_source_read(struct cddl_source *source, struct cddl_pool *pool, const char *path);
+
 /* Notes a problem; the same words about the same place only once. */
 void cddl_problem(struct cddl_source *source, struct cddl_span span, const char *format, ...)
     __attribute__((format(printf, 3, 4)));

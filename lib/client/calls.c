@@ -110,14 +110,24 @@ bool valve_calls_contain(const struct valve_calls *calls, const struct valve_pen
     return *link_to(calls, pending->id) == pending;
 }
 
-bool valve_calls_contain_one_of(const struct valve_calls *calls, const struct valve_fiber *fiber)
+static bool has_one_of(const struct valve_pending *chain, const struct valve_fiber *fiber)
+{
+    for (const struct valve_pending *pending = chain; pending != NULL; pending = pending->next) {
+        if (pending->owner == fiber && !pending->dropped)
+            return true;
+    }
+    return false;
+}
+
+/* Begins where it found one before: what was answered since has left empty chains behind. */
+bool valve_calls_contain_one_of(struct valve_calls *calls, const struct valve_fiber *fiber)
 {
     for (size_t i = 0; i < calls->chain_count; i++) {
-        const struct valve_pending *pending = calls->chains[i];
+        size_t index = (calls->sought + i) & (calls->chain_count - 1);
 
-        for (; pending != NULL; pending = pending->next) {
-            if (pending->owner == fiber && !pending->dropped)
-                return true;
+        if (has_one_of(calls->chains[index], fiber)) {
+            calls->sought = index;
+            return true;
         }
     }
     return false;

@@ -20,6 +20,7 @@ struct valve_calls {
     struct valve_pending **chains;
     size_t chain_count; /* a power of 2 */
     size_t count;       /* calls in the table */
+    size_t sought;      /* the chain where a call of a fiber was found last */
     uint32_t last_id;   /* the id given out last */
 };
 
@@ -39,8 +40,11 @@ struct valve_pending *valve_calls_take(struct valve_calls *calls, uint32_t id);
 /* Whether this very call is in the table. */
 bool valve_calls_contain(const struct valve_calls *calls, const struct valve_pending *pending);
 
-/* Whether a call that this fiber has started is in the table. Looks at them all, at worst. */
-bool valve_calls_contain_one_of(const struct valve_calls *calls, const struct valve_fiber *fiber);
+/*
+ * Whether a call that this fiber has started is in the table. Looks at them all, at worst; but a
+ * fiber whose calls are answered in their order finds the next one at once.
+ */
+bool valve_calls_contain_one_of(struct valve_calls *calls, const struct valve_fiber *fiber);
 
 /* Puts a copy of a call in its place. */
 void valve_calls_replace(struct valve_calls *calls, struct valve_pending *pending,

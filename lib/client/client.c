@@ -12,7 +12,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "fiber/annotate.h"
 #include "net/address.h"
+
+/* What a level takes of a stack, and what there must be for all else. */
+#ifdef VALVE_SANITIZED
+#define STACK_A_LEVEL 1024
+#else
+#define STACK_A_LEVEL 256
+#endif
+#define STACK_BESIDES ((size_t)6 * 1024)
 
 /* ---- Errors in words ------------------------------------------------------------------------- */
 
@@ -48,6 +57,16 @@ int valve_client_break(struct valve_client *client, int error, const char *forma
 const char *valve_client_problem(const struct valve_client *client)
 {
     return client->problem.text;
+}
+
+/* ---- Depth ----------------------------------------------------------------------------------- */
+
+unsigned valve_client_levels(void)
+{
+    size_t left = valve_fiber_stack_left();
+    size_t levels = left < STACK_BESIDES ? 0 : (left - STACK_BESIDES) / STACK_A_LEVEL;
+
+    return levels < VALVE_CLIENT_MAX_DEPTH ? (unsigned)levels : VALVE_CLIENT_MAX_DEPTH;
 }
 
 /* ---- Connecting ------------------------------------------------------------------------------ */

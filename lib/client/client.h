@@ -76,4 +76,7 @@ int valve_client_fail(struct valve_client *client, int error, const char *format
 int valve_client_break(struct valve_client *client, int error, const char *format, ...)
     VALVE_PRINTF(3, 4);
 
+/* Levels of arrays and maps that may be decoded or encoded here: what the stack has room for. */
+unsigned valve_client_levels(void);
+
 #endif

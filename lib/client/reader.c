@@ -187,8 +187,8 @@ int valve_reader_value(struct valve_client *client, const struct valve_type *typ
             cursor.next = memcpy(copy, cursor.next, size);
         }
         cursor.end = cursor.next + size;
-        r = valve_decode(type, &cursor, arena, value, &error);
-        if (r == -ENOMEM)
+        r = valve_decode_within(type, &cursor, valve_client_levels(), arena, value, &error);
+        if (r == -ENOMEM || r == -ELOOP)
             return valve_client_fail(client, r, "%s", error.text);
         if (r < 0)
             return valve_reader_refuse(client, "%s", error.text);

@@ -39,8 +39,8 @@ int valve_reader_head(struct valve_client *client, size_t offset, uint64_t deadl
 int valve_reader_item(struct valve_client *client, uint64_t deadline, size_t *ret_size);
 
 /*
- * Decodes the item in front and takes it. -ENOMEM: the arena is too small; nothing was taken.
- * With type NULL it is only taken.
+ * Decodes the item in front and takes it. -ENOMEM: the arena is too small, -ELOOP: the stack is;
+ * nothing was taken. With type NULL it is only taken.
  */
 int valve_reader_value(struct valve_client *client, const struct valve_type *type,
                        struct valve_arena *arena, void *value, uint64_t deadline);

@@ -64,7 +64,7 @@ static int reserve(struct valve_client *client, const struct valve_type *request
         return client->broken;
     if (client->transport.send_error < 0)
         return cannot_send(client);
-    r = valve_encode_arm_within(request, method, payload, VALVE_CLIENT_MAX_DEPTH, &nowhere, 0,
+    r = valve_encode_arm_within(request, method, payload, valve_client_levels(), &nowhere, 0,
                                 &room.size, &error);
     if (r < 0)
         return valve_client_fail(client, r, "the request cannot be sent: %s", error.text);

@@ -80,7 +80,7 @@ static bool blocks_itself(const struct valve_client *client)
 }
 
 /* Whether what the caller waits for will come. */
-static bool is_in_flight(const struct valve_client *client, const struct valve_pending *pending)
+static bool is_in_flight(struct valve_client *client, const struct valve_pending *pending)
 {
     struct valve_fiber *fiber = valve_fiber_current();
 

@@ -105,6 +105,13 @@ struct valve_fiber *valve_fiber_current(void)
     return valve_running;
 }
 
+size_t valve_fiber_stack_left(void)
+{
+    const char *here = __builtin_frame_address(0);
+
+    return valve_running ? (size_t)(here - valve_running->stack.bottom) : SIZE_MAX;
+}
+
 static uint64_t earlier(uint64_t one, uint64_t other)
 {
     return one < other ? one : other;

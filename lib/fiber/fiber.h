@@ -83,6 +83,9 @@ int valve_fiber_start(struct valve_scheduler *scheduler, void (*entry)(void *arg
 /* The running fiber, or NULL on the thread's own stack. Valid until the fiber ends. */
 struct valve_fiber *valve_fiber_current(void);
 
+/* Bytes of its stack that the running fiber has left; SIZE_MAX on the thread's own stack. */
+size_t valve_fiber_stack_left(void);
+
 /*
  * Suspends the running fiber until it is woken. Every wait in valve comes down to this one.
  *   0           woken by valve_fiber_wake(); if the wake came before the wait, at once

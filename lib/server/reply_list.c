@@ -74,10 +74,10 @@ int valve_reply_list_add(struct valve_call *call, const void *item)
     size_t size;
     int r;
 
-    if (call->building == NULL || call->item == NULL)
-        return valve_reply_misused(call, "an element was added to no list");
     if (call->connection->state == VALVE_CONNECTION_BROKEN)
         return -ECANCELED;
+    if (call->building == NULL || call->item == NULL)
+        return valve_reply_misused(call, "an element was added to no list");
     r = encode(call, item, &size);
     if (r == 0 && size > VALVE_REPLY_BUFFER)
         r = -EMSGSIZE;

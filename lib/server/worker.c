@@ -17,7 +17,6 @@
 #include "server/poll.h"
 #include "server/server.h"
 
-#define FIRST_ROOM      64 /* connections that the lists hold at first */
 #define WARM_STACKS     64
 #define JOBS_OF_WORKERS 1024 /* jobs out at once, shared out among the workers */
 #define NS_PER_MS       1000000
@@ -29,115 +28,9 @@ struct valve_worker *valve_worker_current(void)
     return current_worker;
 }
 
-/* ---- Lists ---- */
-
-void valve_attendance_add(struct valve_attendance_list *list, struct valve_connection *connection)
-{
-    assert(list->count < list->room);
-    *valve_attendance_at(list, list->count) = (struct valve_attendance){.connection = connection};
-    list->count++;
-}
-
-static int attendance_grow(struct valve_attendance_list *list, size_t room)
-{
-    struct valve_attendance *ring = calloc(room, sizeof *ring);
-
-    if (ring == NULL)
-        return -ENOMEM;
-    for (size_t i = 0; i < list->count; i++)
-        ring[i] = *valve_attendance_at(list, i);
-    free(list->ring);
-    *list = (struct valve_attendance_list){.ring = ring, .count = list->count, .room = room};
-    return 0;
-}
-
-static int waiting_grow(struct valve_worker *worker, size_t room)
-{
-    struct valve_connection **waiting = realloc(worker->waiting, room * sizeof *waiting);
-
-    if (waiting == NULL)
-        return -ENOMEM;
-    worker->waiting = waiting;
-    worker->waiting_room = room;
-    return 0;
-}
-
-int valve_worker_make_room(struct valve_worker *worker)
-{
-    size_t wanted = atomic_load_explicit(&worker->connections, memory_order_relaxed);
-    size_t room = worker->attention.room;
-
-    while (room < wanted)
-        room *= 2;
-    if (room == worker->attention.room)
-        return 0;
-    /* The list that is checked grows last: where one of them fails, all are tried again. */
-    if (waiting_grow(worker, room) < 0 || attendance_grow(&worker->deferred, room) < 0)
-        return -ENOMEM;
-    return attendance_grow(&worker->attention, room);
-}
-
-void valve_worker_wait_for_fiber(struct valve_worker *worker, struct valve_connection *connection)
-{
-    if (connection->flags & VALVE_CONNECTION_WAITING)
-        return;
-    connection->flags |= VALVE_CONNECTION_WAITING;
-    worker->waiting[worker->waiting_count++] = connection;
-}
-
-static void take_from_waiting(struct valve_worker *worker, size_t index)
-{
-    struct valve_connection *connection = worker->waiting[index];
-
-    connection->flags &= (uint16_t)~VALVE_CONNECTION_WAITING;
-    worker->waiting_count--;
-    memmove(&worker->waiting[index], &worker->waiting[index + 1],
-            (worker->waiting_count - index) * sizeof worker->waiting[0]);
-}
-
-void valve_worker_forget(struct valve_worker *worker, struct valve_connection *connection)
-{
-    if (!(connection->flags & VALVE_CONNECTION_WAITING))
-        return;
-    for (size_t i = 0; i < worker->waiting_count; i++) {
-        if (worker->waiting[i] == connection) {
-            take_from_waiting(worker, i);
-            return;
-        }
-    }
-}
-
 void valve_worker_fiber_freed(struct valve_worker *worker)
 {
     worker->no_stack = false;
-}
-
-/* The one that comes next: the first that holds nothing, else the first that may have more. */
-static struct valve_connection **find_waiting(const struct valve_worker *worker)
-{
-    for (size_t i = 0; i < worker->waiting_count; i++)
-        if (worker->waiting[i]->in_flight == 0)
-            return &worker->waiting[i];
-    for (size_t i = 0; i < worker->waiting_count; i++)
-        if (valve_worker_may_share(worker, worker->waiting[i]->in_flight))
-            return &worker->waiting[i];
-    return NULL;
-}
-
-/* Attends to a connection that waits for a fiber and may have one now; whether there was one. */
-static bool offer_fiber(struct valve_worker *worker)
-{
-    struct valve_connection **next, *connection;
-
-    if (worker->calls == worker->max_calls || worker->no_stack)
-        return false;
-    next = find_waiting(worker);
-    if (next == NULL)
-        return false;
-    connection = *next;
-    take_from_waiting(worker, (size_t)(next - worker->waiting));
-    valve_connection_attend(worker, connection);
-    return true;
 }
 
 int valve_worker_yield(struct valve_worker *worker)
@@ -198,7 +91,7 @@ static void turn(struct valve_worker *worker)
     do
         while (worker->attention.count > 0 || valve_scheduler_runnable(worker->scheduler))
             attend_batch(worker);
-    while (offer_fiber(worker));
+    while (valve_worker_offer_fiber(worker));
 }
 
 static uint64_t earlier(uint64_t a, uint64_t b)
@@ -311,15 +204,6 @@ static int make_base(struct valve_worker *worker)
     return 0;
 }
 
-static int make_lists(struct valve_worker *worker)
-{
-    if (waiting_grow(worker, FIRST_ROOM) < 0 ||
-        attendance_grow(&worker->deferred, FIRST_ROOM) < 0 ||
-        attendance_grow(&worker->attention, FIRST_ROOM) < 0)
-        return -ENOMEM;
-    return 0;
-}
-
 static int make_scheduler(struct valve_worker *worker)
 {
     const struct valve_server_options *options = &worker->server->options;
@@ -353,7 +237,7 @@ int valve_worker_init(struct valve_worker *worker, struct valve_server *server, 
     if (r == 0)
         r = make_base(worker);
     if (r == 0)
-        r = make_lists(worker);
+        r = valve_worker_make_lists(worker);
     if (r < 0)
         return r;
     worker->region = malloc(VALVE_REGION);
@@ -376,9 +260,7 @@ void valve_worker_fini(struct valve_worker *worker)
     valve_input_free_spares(worker);
     valve_output_free_spares(worker);
     valve_buffer_pool_fini(&worker->buffers);
-    free(worker->attention.ring);
-    free(worker->deferred.ring);
-    free(worker->waiting);
+    valve_worker_free_lists(worker);
     free(worker->region);
     free(worker->scanner);
 }

@@ -101,7 +101,9 @@ static inline uint32_t valve_worker_ms(const struct valve_worker *worker)
     return (uint32_t)(worker->now / 1000000);
 }
 
-/* Makes the lists large enough for one connection more. 0 or -ENOMEM. */
+/* Its lists of connections, and room in them for one connection more. 0 or -ENOMEM. */
+int valve_worker_make_lists(struct valve_worker *worker);
+void valve_worker_free_lists(struct valve_worker *worker);
 int valve_worker_make_room(struct valve_worker *worker);
 
 void valve_attendance_add(struct valve_attendance_list *list, struct valve_connection *connection);
@@ -116,6 +118,9 @@ static inline struct valve_attendance *valve_attendance_at(struct valve_attendan
 void valve_worker_wait_for_fiber(struct valve_worker *worker, struct valve_connection *connection);
 void valve_worker_forget(struct valve_worker *worker, struct valve_connection *connection);
 
+/* Attends to a connection that waits for a fiber and may have one now; whether there was one. */
+bool valve_worker_offer_fiber(struct valve_worker *worker);
+
 /* Whether one that holds so many fibers (not none) may have one more. */
 static inline bool valve_worker_may_share(const struct valve_worker *worker, unsigned held)
 {
@@ -124,7 +129,7 @@ static inline bool valve_worker_may_share(const struct valve_worker *worker, uns
     return left > worker->max_calls / 8 && held <= left;
 }
 
-/* A fiber ended: attends to the connection that has waited longest for one. */
+/* A fiber ended: its stack may start another. */
 void valve_worker_fiber_freed(struct valve_worker *worker);
 
 /* Suspends the running fiber until the next turn, so that the worker sees to its other sockets. */

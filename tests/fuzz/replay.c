@@ -9,7 +9,7 @@
 
 #include "fuzz.h"
 
-#define MOST_BYTES 65536
+#define LONGEST 65536
 
 static void give_up(const char *what)
 {
@@ -20,7 +20,7 @@ static void give_up(const char *what)
 /* In memory of exactly its size, so that a sanitizer sees any read beyond it. */
 static void replay_file(const char *path)
 {
-    static uint8_t buffer[MOST_BYTES];
+    static uint8_t buffer[LONGEST];
     FILE *stream = fopen(path, "re");
     size_t size;
     uint8_t *data;
@@ -47,7 +47,7 @@ static unsigned replay_folder(const char *folder)
     if (entries == NULL)
         give_up(folder);
     for (struct dirent *entry; (entry = readdir(entries)) != NULL;) {
-        char path[1024];
+        char path[4096];
 
         if (entry->d_name[0] == '.')
             continue;

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Jobs that a handler has the I/O pool do, seen from its worker: ordered, waited for, given up.
+ */
+#include <errno.h>
+#include <stddef.h>
+
+#include "server/call.h"
+#include "server/pool.h"
+#include "server/server.h"
+#include "server/worker.h"
+
+static struct valve_job *job_of(struct valve_message *message)
+{
+    return (struct valve_job *)((char *)message - offsetof(struct valve_job, done));
+}
+
+/* On the home worker: the job was worked on. */
+static void job_done(struct valve_message *message)
+{
+    struct valve_job *job = job_of(message);
+    struct valve_worker *worker = job->home;
+    struct valve_fiber *waiter = job->waiter;
+
+    worker->jobs[job->kind]--;
+    valve_wait_queue_wake_one(&worker->jobs_wanted[job->kind]);
+    if (waiter == NULL) {
+        if (worker->server->pool != NULL)
+            valve_pool_release(worker->server->pool, job);
+        else
+            job->release(job); /* the server is being freed: nothing is left to be held up */
+        return;
+    }
+    job->waiter = NULL;
+    valve_fiber_wake(waiter);
+}
+
+/* Waits until this worker may have one job more out. */
+static int wait_for_job(struct valve_worker *worker, enum valve_job_kind kind, uint64_t deadline)
+{
+    while (worker->jobs[kind] >= worker->max_jobs) {
+        int r = valve_wait_queue_wait(&worker->jobs_wanted[kind], deadline);
+
+        if (r == -ETIMEDOUT && valve_clock_now() < valve_fiber_deadline(valve_fiber_current()))
+            return -EBUSY;
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+int valve_call_run(struct valve_call *call, struct valve_job *job)
+{
+    struct valve_worker *worker = call->worker;
+    uint64_t deadline = valve_clock_now() + worker->server->options.io_timeout;
+    int r = wait_for_job(worker, job->kind, deadline);
+
+    if (r < 0) {
+        valve_pool_release(worker->server->pool, job);
+        return r;
+    }
+    job->done.deliver = job_done;
+    job->waiter = call->fiber;
+    worker->jobs[job->kind]++;
+    valve_pool_submit(worker->server->pool, worker, job);
+    while (job->waiter != NULL) {
+        r = valve_fiber_wait(deadline);
+        if (r == 0)
+            continue; /* woken: by the job, unless it still names us */
+        if (job->waiter == NULL)
+            return 0; /* it is done all the same */
+        job->waiter = NULL;
+        valve_pool_abandon(job);
+        return r;
+    }
+    return 0;
+}

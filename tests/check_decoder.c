@@ -487,6 +487,20 @@ START_TEST(too_small_an_arena_is_an_error)
 }
 END_TEST
 
+/* Also where nothing says how much will be needed, and for keys that nobody knows. */
+START_TEST(memory_that_grows_has_an_end)
+{
+    _Alignas(16) uint8_t buffer[7 * sizeof(uint64_t)];
+
+    valve_arena_init(&arena, buffer, sizeof buffer, 0);
+    ck_assert_int_eq(decode(&uint_list_type, "9f 01 02 ff"), -ENOMEM);
+    ck_assert_int_eq(decode(&uint_list_type, "87 01 02 03 04 05 06 07"), 0);
+    valve_arena_init(&arena, buffer, sizeof buffer, 0);
+    ck_assert_int_eq(decode(&file_type, "a4 6178 00 6470617468 6161 6473697a65 05 656d74696d65 20"),
+                     -ENOMEM);
+}
+END_TEST
+
 START_TEST(too_small_a_heap_limit_is_an_error)
 {
     for (size_t limit = 0; limit < 2 * sizeof(struct file); limit++) {
@@ -606,6 +620,7 @@ static Suite *decoder_suite(void)
     tcase_add_test(tcase, a_long_path_is_cut);
     tcase_add_test(tcase, many_unknown_keys);
     tcase_add_test(tcase, too_small_an_arena_is_an_error);
+    tcase_add_test(tcase, memory_that_grows_has_an_end);
     tcase_add_test(tcase, too_small_a_heap_limit_is_an_error);
     tcase_add_test(tcase, skips_any_item);
     tcase_add_test(tcase, skips_a_million_tags);

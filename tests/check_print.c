@@ -5,9 +5,11 @@
 #include <check.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "rpc/diagnostic.h"
 #include "rpc_bytes.h"
+#include "rpc_tables.h"
 #include "zoo.h"
 
 /* What a function prints, to be freed. */
@@ -71,6 +73,8 @@ static const struct {
     {"5f42010243030405ff", "(_ h'0102', h'030405')"},
     {"7f657374726561646d696e67ff", "(_ \"strea\", \"ming\")"},
     {"9fff", "[_ ]"},
+    {"5fff", "''_"},
+    {"7fff", "\"\"_"},
     {"9f018202039f0405ffff", "[_ 1, [2, 3], [_ 4, 5]]"},
     {"bf61610161629f0203ffff", "{_ \"a\": 1, \"b\": [_ 2, 3]}"},
 };
@@ -81,6 +85,105 @@ START_TEST(test_items)
 
     ck_assert_str_eq(text, items[_i].text);
     free(text);
+}
+END_TEST
+
+START_TEST(test_bytes_that_break_off)
+{
+    static const struct {
+        const char *hex, *text;
+    } rows[] = {{"", ""},       {"c1c2", "1(2())"},     {"8201", "[1]"},
+                {"6261", ""},   {"a161", "{: }"},       {"5f41", "(_ )"},
+                {"1c", ""},     {"9f01", "[_ 1]"},      {"19", ""},
+                {"bf", "{_ }"}, {"7f6161", "(_ \"a\")"}};
+
+    for (int i = 0; i < LENGTH(rows); i++) {
+        char *text = text_of_item(rows[i].hex);
+
+        ck_assert_str_eq(text, rows[i].text);
+        free(text);
+    }
+}
+END_TEST
+
+/* A chain of tags is long, not deep. */
+START_TEST(test_a_million_tags)
+{
+    size_t size = 1000001, length;
+    uint8_t *tags = malloc(size);
+    struct valve_cursor cursor = {tags, tags + size};
+    char *text = NULL;
+    FILE *stream = open_memstream(&text, &length);
+
+    ck_assert_ptr_nonnull(tags);
+    memset(tags, 0xc1, size - 1);
+    tags[size - 1] = 0xf6;
+    valve_diagnose_item(&cursor, stream);
+    fclose(stream);
+    ck_assert_uint_eq(length, 3 * 1000000 + strlen("null"));
+    free(text);
+    free(tags);
+}
+END_TEST
+
+/* ---- Floats ----------------------------------------------------------------------------------- */
+
+static const struct {
+    double number;
+    const char *text;
+} floats[] = {
+    {0.001, "0.001"},
+    {0.1, "0.1"},
+    {-0.000001, "-0.000001"},
+    {0.0000001, "1.0e-7"},
+    {1.25e-7, "1.25e-7"},
+    {123456789.5, "123456789.5"},
+    {1e20, "100000000000000000000.0"},
+    {1e21, "1.0e+21"},
+    {12e20, "1.2e+21"},
+    {1.7976931348623157e308, "1.7976931348623157e+308"},
+    {5e-324, "5.0e-324"},
+    {0.1 + 0.2, "0.30000000000000004"},
+};
+
+static void expect_float(double number, const char *expected)
+{
+    char *text = NULL;
+    size_t length;
+    FILE *stream = open_memstream(&text, &length);
+
+    valve_diagnose_float(number, stream);
+    fclose(stream);
+    ck_assert_str_eq(text, expected);
+    free(text);
+}
+
+START_TEST(test_floats)
+{
+    expect_float(floats[_i].number, floats[_i].text);
+}
+END_TEST
+
+START_TEST(test_floats_are_read_back)
+{
+    uint64_t seed = UINT64_C(0x7072696e74);
+
+    for (int round = 0; round < 5000; round++) {
+        uint64_t bits = random_next(&seed);
+        double number;
+        char *text = NULL;
+        size_t length;
+        FILE *stream = open_memstream(&text, &length);
+
+        memcpy(&number, &bits, sizeof number);
+        valve_diagnose_float(number, stream);
+        fclose(stream);
+        if (number == number) { /* not NaN */
+            ck_assert(strtod(text, NULL) == number);
+            ck_assert_ptr_nonnull(strchr(text, '.'));
+        }
+        free(text);
+    }
 }
 END_TEST
 
@@ -97,6 +200,86 @@ static void expect_printed(const struct valve_type *type, const void *value, con
     ck_assert_str_eq(text, expected);
     free(text);
 }
+
+static const struct {
+    const struct valve_type *type;
+    const char *hex, *text;
+} values[] = {
+    {&files_request_type, "674c697374416c6c", "\"ListAll\""},
+    {&files_request_type, "a1 6453697a65 41ff", "{\"Size\": h'ff'}"},
+    {&files_reply_type,
+     "a1 644c697374 82 a3 6470617468 6161 6473697a65 05 656d74696d65 20"
+     "                 a3 6470617468 6162 6473697a65 06 656d74696d65 21",
+     "{\"List\": [{\"path\": \"a\", \"size\": 5, \"mtime\": -1}, "
+     "{\"path\": \"b\", \"size\": 6, \"mtime\": -2}]}"},
+    {&files_reply_type, "a1 644c697374 80", "{\"List\": []}"},
+    {&files_reply_type, "a1 66457869737473 f5", "{\"Exists\": true}"},
+    {&files_reply_type, "a1 66457869737473 f4", "{\"Exists\": false}"},
+    {&expr_type, "a1634c657483 6178 a1634e756d20 a16341646482a1635661726178a1634e756d02",
+     "{\"Let\": [\"x\", {\"Num\": -1}, {\"Add\": [{\"Var\": \"x\"}, {\"Num\": 2}]}]}"},
+    {&sample_type, "a4 626964 05 6468617368 420102 656c6576656c 20 66656974686572 f6",
+     "{\"id\": 5, \"hash\": h'0102', \"level\": -1, \"either\": null}"},
+    {&float_type, "f93e00", "1.5"},
+    {&any_type, "c1 9f 01 ff", "1([_ 1])"},
+};
+
+/* Decoded, and shown. */
+START_TEST(test_values)
+{
+    struct bytes bytes = from_hex(values[_i].hex);
+    struct valve_limits limits = {BYTES_MAX, 9};
+    _Alignas(16) uint8_t value[256];
+    struct valve_arena arena;
+    struct valve_error error;
+
+    ck_assert_uint_le(values[_i].type->size, sizeof value);
+    valve_arena_init(&arena, NULL, 0, 65536);
+    ck_assert_int_eq(valve_value_decode(values[_i].type, &limits, bytes.data, bytes.size, &arena,
+                                        value, NULL, &error),
+                     0);
+    expect_printed(values[_i].type, value, values[_i].text);
+    valve_arena_fini(&arena);
+}
+END_TEST
+
+/* As they are sent, not as they lie. */
+START_TEST(test_maps)
+{
+    struct word {
+        struct valve_text key;
+        bool value;
+    };
+    static const struct valve_member word_members[] = {
+        {TABLE_NAME("key"), .type = &text_type, .offset = offsetof(struct word, key)},
+        {TABLE_NAME("value"), .type = &bool_type, .offset = offsetof(struct word, value)},
+    };
+    static const struct valve_type word_type = {.name = "word",
+                                                .shape = VALVE_SHAPE_TUPLE,
+                                                TABLE_SIZES(struct word),
+                                                .least = 3,
+                                                TABLE_MEMBERS(word_members)};
+    static const struct valve_member words_members[] = {{TABLE_NAME("word"), .type = &word_type}};
+    static const struct valve_type words_type = {.name = "words",
+                                                 .shape = VALVE_SHAPE_MAP,
+                                                 .size = 16,
+                                                 .alignment = 8,
+                                                 .least = 1,
+                                                 TABLE_MEMBERS(words_members)};
+    const struct word list[] = {
+        {valve_text("b"), true}, {valve_text("a"), false}, {valve_text("aa"), true}};
+    struct {
+        const struct word *items;
+        size_t count;
+    } words = {list, 3};
+
+    expect_printed(&words_type, &words, "{\"a\": false, \"b\": true, \"aa\": true}");
+    words.items++;
+    words.count--;
+    expect_printed(&words_type, &words, "{\"a\": false, \"aa\": true}");
+    words.count = 0;
+    expect_printed(&words_type, &words, "{}");
+}
+END_TEST
 
 START_TEST(test_struct_with_optional_members)
 {
@@ -153,6 +336,12 @@ int main(void)
     int failed;
 
     tcase_add_loop_test(tcase, test_items, 0, sizeof items / sizeof *items);
+    tcase_add_test(tcase, test_bytes_that_break_off);
+    tcase_add_test(tcase, test_a_million_tags);
+    tcase_add_loop_test(tcase, test_floats, 0, LENGTH(floats));
+    tcase_add_test(tcase, test_floats_are_read_back);
+    tcase_add_loop_test(tcase, test_values, 0, LENGTH(values));
+    tcase_add_test(tcase, test_maps);
     tcase_add_test(tcase, test_struct_with_optional_members);
     tcase_add_test(tcase, test_recursion);
     tcase_add_test(tcase, test_choice_shows_only_what_travels);

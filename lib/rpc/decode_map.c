@@ -29,13 +29,9 @@ static void swap(const struct valve_sort *sort, size_t left, size_t right)
     }
 }
 
-/* What was refused is the entry of this key. */
-static void in_entry(struct valve_decoding *decoding, const struct valve_text *key)
-{
-    valve_refusal_step(&decoding->refusal, (struct valve_step){key->data, key->size, 0});
-}
-
-static bool sort_entries(struct valve_decoding *decoding, const struct valve_elements *elements)
+/* Not inline, so that the maps around this one need no stack for it. */
+static __attribute__((noinline)) bool sort_entries(struct valve_decoding *decoding,
+                                                   const struct valve_elements *elements)
 {
     struct valve_sort sort = {is_less, swap, elements->items, elements->type};
 
@@ -45,7 +41,7 @@ static bool sort_entries(struct valve_decoding *decoding, const struct valve_ele
 
         if (!is_less(&sort, i - 1, i)) {
             valve_decoding_refuse(decoding, (const uint8_t *)key->data, "the key comes twice");
-            in_entry(decoding, key);
+            valve_decoding_in_entry(decoding, key);
             return false;
         }
     }
@@ -54,9 +50,11 @@ static bool sort_entries(struct valve_decoding *decoding, const struct valve_ele
 
 static bool is_ascending(const struct valve_elements *elements)
 {
-    struct valve_sort sort = {is_less, swap, elements->items, elements->type};
+    const struct valve_type *entry = elements->type;
+    size_t last = elements->count - 1;
 
-    return elements->count < 2 || is_less(&sort, elements->count - 2, elements->count - 1);
+    return last == 0 || valve_key_compare(valve_map_key(entry, elements->items, last - 1),
+                                          valve_map_key(entry, elements->items, last)) < 0;
 }
 
 /* ---- Decoding --------------------------------------------------------------------------------- */
@@ -73,50 +71,35 @@ static const uint8_t *decode_entry(struct valve_decoding *decoding, const struct
     if (next == NULL)
         return NULL;
     next = valve_decode_member(decoding, value, entry, next);
-    if (next == NULL)
-        in_entry(decoding, name);
-    return next;
-}
-
-static const uint8_t *decode_entries(struct valve_decoding *decoding,
-                                     struct valve_elements *elements, const struct valve_head *head,
-                                     const uint8_t *next)
-{
-    struct valve_remainder remainder = valve_remainder(head);
-    bool ascending = true;
-
-    while (valve_comes_more(&remainder, &next, decoding->end)) {
-        void *entry = valve_elements_add(decoding, elements, next);
-
-        if (entry == NULL)
-            return NULL;
-        next = decode_entry(decoding, elements->type, entry, next);
-        if (next == NULL)
-            return NULL;
-        ascending = ascending && is_ascending(elements);
-    }
-    return ascending || sort_entries(decoding, elements) ? next : NULL;
+    return next != NULL ? next : valve_decoding_in_entry(decoding, name);
 }
 
 const uint8_t *valve_decode_map(struct valve_decoding *decoding, const struct valve_type *type,
                                 void *value, const uint8_t *next)
 {
-    struct valve_elements elements = {.type = valve_map_entry(type)};
-    const struct valve_member *pair = elements.type->members;
-    struct valve_head head;
+    struct valve_elements entries = {.type = valve_map_entry(type)};
+    const struct valve_member *pair = entries.type->members;
+    struct valve_remainder remainder;
+    const uint8_t *place = next;
+    bool ascending = true;
 
-    if (valve_take_head(decoding, next, &head) == NULL || head.major != VALVE_MAJOR_MAP)
-        return valve_decoding_refuse_head(decoding, next, type->name);
-    if (decoding->levels == 0)
-        return valve_decoding_refuse_depth(decoding, next);
-    next = valve_elements_begin(decoding, &elements, next, &head,
-                                (size_t)pair[0].type->least + pair[1].type->least);
-    if (next == NULL)
+    next = valve_enter(decoding, type, VALVE_MAJOR_MAP, next, &remainder);
+    if (next == NULL ||
+        !valve_elements_begin(decoding, &entries, &remainder,
+                              (size_t)pair[0].type->least + pair[1].type->least, place, next))
         return NULL;
-    decoding->levels--;
-    next = decode_entries(decoding, &elements, &head, next);
-    decoding->levels++;
-    if (next != NULL)
-        valve_elements_end(decoding, &elements, value);
-    return next;
+    while (valve_comes_more(&remainder, &next, decoding->end)) {
+        void *entry = valve_elements_add(decoding, &entries, next);
+
+        if (entry == NULL)
+            return NULL;
+        next = decode_entry(decoding, entries.type, entry, next);
+        if (next == NULL)
+            return NULL;
+        ascending = ascending && is_ascending(&entries);
+    }
+    if (!ascending && !sort_entries(decoding, &entries))
+        return NULL;
+    valve_elements_end(decoding, &entries, value);
+    return valve_leave(decoding, next);
 }

@@ -61,9 +61,9 @@ static bool begin_progress(struct valve_decoding *decoding, const struct valve_t
 /* ---- Keys that the type does not know --------------------------------------------------------- */
 
 /* Skips the value of such a key and remembers the key. */
-static const uint8_t *skip_pair(struct valve_decoding *decoding, const struct valve_type *type,
-                                struct progress *progress, const struct valve_text *key,
-                                const uint8_t *next)
+static __attribute__((noinline)) const uint8_t *
+skip_pair(struct valve_decoding *decoding, const struct valve_type *type, struct progress *progress,
+          const struct valve_text *key, const uint8_t *next)
 {
     const uint8_t *place = (const uint8_t *)key->data;
     struct valve_text *memory;
@@ -95,8 +95,9 @@ static void swap(const struct valve_sort *sort, size_t left, size_t right)
     keys[right] = key;
 }
 
-/* Refuses a key that comes twice among them. */
-static bool check_unknown(struct valve_decoding *decoding, const struct progress *progress)
+/* Refuses a key that comes twice among them. Not inline, for the sake of the stack. */
+static __attribute__((noinline)) bool check_unknown(struct valve_decoding *decoding,
+                                                    const struct progress *progress)
 {
     struct valve_sort sort = {is_less, swap, progress->unknown.items, NULL};
     const struct valve_text *keys = sort.items;
@@ -138,6 +139,23 @@ static uint32_t find_member(const struct valve_type *type, const struct valve_te
     return type->count;
 }
 
+/*
+ * Takes a key that was not expected, or not in this form, and says which member it is; if it is
+ * none, its value is skipped, and *ret_index is type->count. Not inline, to save stack.
+ */
+static __attribute__((noinline)) const uint8_t *
+take_other_key(struct valve_decoding *decoding, const struct valve_type *type,
+               struct progress *progress, const uint8_t *next, uint32_t *ret_index)
+{
+    struct valve_text key;
+
+    next = valve_take_key(decoding, next, &key);
+    if (next == NULL)
+        return NULL;
+    *ret_index = find_member(type, &key, progress->next);
+    return *ret_index < type->count ? next : skip_pair(decoding, type, progress, &key, next);
+}
+
 static const uint8_t *decode_pair(struct valve_decoding *decoding, const struct valve_type *type,
                                   void *value, struct progress *progress, const uint8_t *next)
 {
@@ -148,20 +166,14 @@ static const uint8_t *decode_pair(struct valve_decoding *decoding, const struct 
     if (index < type->count && is_key(decoding, member, next)) {
         next += 1 + member->name_size;
     } else {
-        struct valve_text key;
-
-        next = valve_take_key(decoding, next, &key);
-        if (next == NULL)
-            return NULL;
-        index = find_member(type, &key, index);
-        if (index == type->count)
-            return skip_pair(decoding, type, progress, &key, next);
+        next = take_other_key(decoding, type, progress, next, &index);
+        if (next == NULL || index == type->count)
+            return next;
         member = &type->members[index];
     }
     if (!mark(progress, index))
-        return valve_decoding_refuse_name(decoding, place, "key",
-                                          &(struct valve_text){member->name, member->name_size},
-                                          " comes twice");
+        return valve_decoding_refuse(decoding, place, "key \"%.*s\" comes twice",
+                                     (int)member->name_size, member->name);
     if ((member->flags & VALVE_MEMBER_OPTIONAL) != 0)
         *(bool *)((uint8_t *)value + member->presence) = true;
     next = valve_decode_member(decoding, member, value, next);
@@ -169,8 +181,10 @@ static const uint8_t *decode_pair(struct valve_decoding *decoding, const struct 
 }
 
 /* Says of members that did not come that they are absent. */
-static bool complete(struct valve_decoding *decoding, const struct valve_type *type, void *value,
-                     const struct progress *progress, const uint8_t *place)
+static __attribute__((noinline)) bool complete(struct valve_decoding *decoding,
+                                               const struct valve_type *type, void *value,
+                                               const struct progress *progress,
+                                               const uint8_t *place)
 {
     for (uint32_t i = 0; i < type->count; i++) {
         const struct valve_member *member = &type->members[i];
@@ -189,16 +203,18 @@ static bool complete(struct valve_decoding *decoding, const struct valve_type *t
     return true;
 }
 
-static const uint8_t *decode_pairs(struct valve_decoding *decoding, const struct valve_type *type,
-                                   void *value, const struct valve_head *head, const uint8_t *next)
+const uint8_t *valve_decode_struct(struct valve_decoding *decoding, const struct valve_type *type,
+                                   void *value, const uint8_t *next)
 {
-    struct valve_remainder remainder = valve_remainder(head);
+    struct valve_remainder remainder;
     const uint8_t *place = next;
     struct progress progress;
 
+    next = valve_enter(decoding, type, VALVE_MAJOR_MAP, next, &remainder);
+    if (next == NULL)
+        return NULL;
     if (!begin_progress(decoding, type, &progress))
         return valve_decoding_refuse_memory(decoding, place);
-    next += head->size;
     while (valve_comes_more(&remainder, &next, decoding->end)) {
         next = decode_pair(decoding, type, value, &progress, next);
         if (next == NULL)
@@ -208,20 +224,5 @@ static const uint8_t *decode_pairs(struct valve_decoding *decoding, const struct
         return NULL;
     if (progress.unknown.count > 1 && !check_unknown(decoding, &progress))
         return NULL;
-    return next;
-}
-
-const uint8_t *valve_decode_struct(struct valve_decoding *decoding, const struct valve_type *type,
-                                   void *value, const uint8_t *next)
-{
-    struct valve_head head;
-
-    if (valve_take_head(decoding, next, &head) == NULL || head.major != VALVE_MAJOR_MAP)
-        return valve_decoding_refuse_head(decoding, next, type->name);
-    if (decoding->levels == 0)
-        return valve_decoding_refuse_depth(decoding, next);
-    decoding->levels--;
-    next = decode_pairs(decoding, type, value, &head, next);
-    decoding->levels++;
-    return next;
+    return valve_leave(decoding, next);
 }

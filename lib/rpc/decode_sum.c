@@ -58,16 +58,19 @@ static const uint8_t *decode_unit(struct valve_decoding *decoding, const struct 
 
 /* A map of one pair: a variant and its payload. */
 static const uint8_t *decode_pair(struct valve_decoding *decoding, const struct valve_type *type,
-                                  void *value, const uint8_t *place, const struct valve_head *head)
+                                  void *value, const uint8_t *next)
 {
-    struct valve_remainder remainder = valve_remainder(head);
-    const uint8_t *next = place + head->size;
+    struct valve_remainder remainder;
+    const uint8_t *place = next;
     uint32_t index;
 
-    if (!valve_comes_more(&remainder, &next, decoding->end) ||
-        (!head->indefinite && head->argument != 1))
+    next = valve_enter(decoding, type, VALVE_MAJOR_MAP, next, &remainder);
+    if (next == NULL)
+        return NULL;
+    if (remainder.indefinite ? next < decoding->end && *next == VALVE_BREAK : remainder.left != 1)
         return valve_decoding_refuse(
-            decoding, place, "expected a map of one pair, found one of %" PRIu64, head->argument);
+            decoding, place, "expected a map of one pair, found one of %" PRIu64, remainder.left);
+    valve_comes_more(&remainder, &next, decoding->end);
     next = take_arm(decoding, type, true, next, &index);
     if (next == NULL)
         return NULL;
@@ -78,26 +81,15 @@ static const uint8_t *decode_pair(struct valve_decoding *decoding, const struct 
     if (valve_comes_more(&remainder, &next, decoding->end))
         return valve_decoding_refuse(decoding, place,
                                      "expected a map of one pair, found a longer one");
-    return next;
+    return valve_leave(decoding, next);
 }
 
 const uint8_t *valve_decode_sum(struct valve_decoding *decoding, const struct valve_type *type,
                                 void *value, const uint8_t *next)
 {
-    struct valve_head head;
-
-    if (valve_take_head(decoding, next, &head) == NULL)
-        return valve_decoding_refuse(decoding, next, "not well-formed");
-    if (head.major == VALVE_MAJOR_TEXT && !head.indefinite)
+    if (next < decoding->end && *next >> 5 == VALVE_MAJOR_TEXT && *next != VALVE_INITIAL_CHUNKS)
         return decode_unit(decoding, type, value, next);
-    if (head.major != VALVE_MAJOR_MAP)
-        return valve_decoding_refuse_head(decoding, next, type->name);
-    if (decoding->levels == 0)
-        return valve_decoding_refuse_depth(decoding, next);
-    decoding->levels--;
-    next = decode_pair(decoding, type, value, next, &head);
-    decoding->levels++;
-    return next;
+    return decode_pair(decoding, type, value, next);
 }
 
 /* ---- Choices ---------------------------------------------------------------------------------- */

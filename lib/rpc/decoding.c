@@ -114,6 +114,37 @@ const uint8_t *valve_decoding_in_member(struct valve_decoding *decoding,
     return NULL;
 }
 
+const uint8_t *valve_decoding_in_element(struct valve_decoding *decoding, size_t index)
+{
+    valve_refusal_step(&decoding->refusal, (struct valve_step){.index = index});
+    return NULL;
+}
+
+const uint8_t *valve_decoding_in_entry(struct valve_decoding *decoding,
+                                       const struct valve_text *key)
+{
+    valve_refusal_step(&decoding->refusal, (struct valve_step){key->data, key->size, 0});
+    return NULL;
+}
+
+/* ---- Arrays and maps ---------------------------------------------------------------------------- */
+
+const uint8_t *valve_enter(struct valve_decoding *decoding, const struct valve_type *type,
+                           enum valve_major major, const uint8_t *next,
+                           struct valve_remainder *ret_remainder)
+{
+    struct valve_head head;
+    const uint8_t *behind = valve_take_head(decoding, next, &head);
+
+    if (behind == NULL || head.major != major)
+        return valve_decoding_refuse_head(decoding, next, type->name);
+    if (decoding->levels == 0)
+        return valve_decoding_refuse_depth(decoding, next);
+    decoding->levels--;
+    *ret_remainder = valve_remainder(&head);
+    return behind;
+}
+
 /* ---- Keys ------------------------------------------------------------------------------------- */
 
 const uint8_t *valve_take_key(struct valve_decoding *decoding, const uint8_t *next,
@@ -149,23 +180,25 @@ static bool resize(struct valve_decoding *decoding, struct valve_elements *eleme
     return true;
 }
 
-const uint8_t *valve_elements_begin(struct valve_decoding *decoding,
-                                    struct valve_elements *elements, const uint8_t *place,
-                                    const struct valve_head *head, size_t least)
+bool valve_elements_begin(struct valve_decoding *decoding, struct valve_elements *elements,
+                          const struct valve_remainder *remainder, size_t least,
+                          const uint8_t *place, const uint8_t *next)
 {
-    const uint8_t *next = place + head->size;
     size_t left = valve_decoding_left(decoding, next), bytes;
+    uint64_t count = remainder->left;
 
-    if (head->indefinite || head->argument == 0)
-        return next;
-    if (head->argument > left || __builtin_mul_overflow((size_t)head->argument, least, &bytes) ||
-        bytes > left)
-        return valve_decoding_refuse(decoding, place,
-                                     "%" PRIu64 " items of %s do not fit in the message",
-                                     head->argument, elements->type->name);
-    if (!resize(decoding, elements, (size_t)head->argument))
-        return valve_decoding_refuse_memory(decoding, place);
-    return next;
+    if (remainder->indefinite || count == 0)
+        return true;
+    if (count > left || __builtin_mul_overflow((size_t)count, least, &bytes) || bytes > left) {
+        valve_decoding_refuse(decoding, place, "%" PRIu64 " items of %s do not fit in the message",
+                              count, elements->type->name);
+        return false;
+    }
+    if (!resize(decoding, elements, (size_t)count)) {
+        valve_decoding_refuse_memory(decoding, place);
+        return false;
+    }
+    return true;
 }
 
 bool valve_elements_grow(struct valve_decoding *decoding, struct valve_elements *elements,

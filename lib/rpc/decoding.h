@@ -49,6 +49,9 @@ const uint8_t *valve_decoding_refuse_item(struct valve_decoding *decoding, const
 /* What was refused is in this part of the value; `index` is its name where it has no other. */
 const uint8_t *valve_decoding_in_member(struct valve_decoding *decoding,
                                         const struct valve_member *member, size_t index) VALVE_COLD;
+const uint8_t *valve_decoding_in_element(struct valve_decoding *decoding, size_t index) VALVE_COLD;
+const uint8_t *valve_decoding_in_entry(struct valve_decoding *decoding,
+                                       const struct valve_text *key) VALVE_COLD;
 
 /* ---- Input ------------------------------------------------------------------------------------ */
 
@@ -64,6 +67,20 @@ static inline const uint8_t *valve_take_head(const struct valve_decoding *decodi
     if (valve_head_read(next, valve_decoding_left(decoding, next), ret_head) < 0)
         return NULL;
     return next + ret_head->size;
+}
+
+/*
+ * Enters the array or map that begins here, a level of nesting: returns what is behind its head.
+ * What is entered is left again, except when it is refused.
+ */
+const uint8_t *valve_enter(struct valve_decoding *decoding, const struct valve_type *type,
+                           enum valve_major major, const uint8_t *next,
+                           struct valve_remainder *ret_remainder);
+
+static inline const uint8_t *valve_leave(struct valve_decoding *decoding, const uint8_t *next)
+{
+    decoding->levels++;
+    return next;
 }
 
 /* Moves behind an item of any type. */
@@ -83,13 +100,12 @@ struct valve_elements {
 };
 
 /*
- * Makes room for as many as the head at `place` announces, of at least `least` bytes each: no more
- * are believed in than can lie between the head and the end of the input. Returns what is behind
- * the head.
+ * Makes room for as many as are said to come behind `next`, of at least `least` bytes each: no more
+ * are believed in than can lie between there and the end of the input. False: refused, at `place`.
  */
-const uint8_t *valve_elements_begin(struct valve_decoding *decoding,
-                                    struct valve_elements *elements, const uint8_t *place,
-                                    const struct valve_head *head, size_t least);
+bool valve_elements_begin(struct valve_decoding *decoding, struct valve_elements *elements,
+                          const struct valve_remainder *remainder, size_t least,
+                          const uint8_t *place, const uint8_t *next);
 
 /* Makes more room. False: there is no memory, which was noted. */
 bool valve_elements_grow(struct valve_decoding *decoding, struct valve_elements *elements,

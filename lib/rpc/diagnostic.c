@@ -204,26 +204,22 @@ static void print_chunks(struct valve_cursor *cursor, const struct valve_head *h
     print_contents(cursor, head, stream);
 }
 
-/* Tags, any number of them, and then the item that they are for. */
+/* Tags, any number of them, up to the head of what they are for; a tag if that is missing. */
 static unsigned print_tags(struct valve_cursor *cursor, struct valve_head *ret_head, FILE *stream)
 {
     unsigned count = 0;
 
-    while (valve_cursor_head(cursor, ret_head) == 0) {
-        if (ret_head->major != VALVE_MAJOR_TAG)
-            return count;
+    ret_head->major = VALVE_MAJOR_TAG;
+    while (valve_cursor_head(cursor, ret_head) == 0 && ret_head->major == VALVE_MAJOR_TAG) {
         fprintf(stream, "%" PRIu64 "(", ret_head->argument);
         count++;
     }
-    cursor->next = cursor->end;
-    *ret_head = (struct valve_head){.major = VALVE_MAJOR_SIMPLE,
-                                    .argument = VALVE_SIMPLE_UNDEFINED};
     return count;
 }
 
 void valve_diagnose_item(struct valve_cursor *cursor, FILE *stream)
 {
-    struct valve_head head = {.major = VALVE_MAJOR_TAG};
+    struct valve_head head;
     unsigned tags = print_tags(cursor, &head, stream);
 
     switch (head.major) {

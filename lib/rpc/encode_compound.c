@@ -94,8 +94,8 @@ static uint8_t *in_entry(struct valve_encoding *encoding, const struct valve_tex
     return NULL;
 }
 
-static uint8_t *encode_entry(struct valve_encoding *encoding, const struct valve_type *type,
-                             const void *entry, uint8_t *next)
+static inline uint8_t *encode_entry(struct valve_encoding *encoding, const struct valve_type *type,
+                                    const void *entry, uint8_t *next)
 {
     next = encode_member(encoding, &type->members[0], entry, next);
     if (next == NULL)
@@ -104,7 +104,7 @@ static uint8_t *encode_entry(struct valve_encoding *encoding, const struct valve
     return next != NULL ? next : in_entry(encoding, valve_map_key(type, entry, 0));
 }
 
-/* Entries that do not lie in the order in which they are sent. */
+/* Entries that do not lie in the order in which they are sent. Not inline, to save stack. */
 static __attribute__((noinline)) uint8_t *encode_in_order(struct valve_encoding *encoding,
                                                           const struct valve_type *type,
                                                           const void *value, uint8_t *next)
@@ -120,6 +120,7 @@ static __attribute__((noinline)) uint8_t *encode_in_order(struct valve_encoding 
     while (next != NULL && order.done < order.list.count)
         next = encode_entry(encoding, order.entry, valve_map_order_next(&order), next);
     valve_map_order_end(&order);
+    encoding->levels++;
     return next;
 }
 
@@ -134,12 +135,10 @@ uint8_t *valve_encode_map(struct valve_encoding *encoding, const struct valve_ty
     next = open_level(encoding, VALVE_MAJOR_MAP, list.count, next);
     if (next == NULL)
         return NULL;
-    if (valve_map_ascends(type, value)) {
-        for (size_t i = 0; i < list.count && next != NULL; i++)
-            next = encode_entry(encoding, entry, list.items + i * entry->size, next);
-    } else {
-        next = encode_in_order(encoding, type, value, next);
-    }
+    if (!valve_map_ascends(type, value))
+        return encode_in_order(encoding, type, value, next);
+    for (size_t i = 0; i < list.count && next != NULL; i++)
+        next = encode_entry(encoding, entry, list.items + i * entry->size, next);
     encoding->levels++;
     return next;
 }

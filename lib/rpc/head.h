@@ -49,8 +49,9 @@ struct valve_head {
 
 #define VALVE_HEAD_MAX 9
 
-/* The initial bytes of simple values, floats and breaks. */
+/* Initial bytes: text in chunks, simple values, floats and breaks. */
 enum {
+    VALVE_INITIAL_CHUNKS = 0x7f,
     VALVE_INITIAL_FALSE = 0xf4,
     VALVE_INITIAL_TRUE = 0xf5,
     VALVE_INITIAL_NIL = 0xf6,

@@ -149,7 +149,9 @@ static bool take_break(struct locating *locating)
     return true;
 }
 
-static int locate_chunks(struct locating *locating, enum valve_major major, uint64_t pending)
+/* Not inline, to save stack. */
+static __attribute__((noinline)) int locate_chunks(struct locating *locating,
+                                                   enum valve_major major, uint64_t pending)
 {
     while (!take_break(locating)) {
         const uint8_t *place = locating->next;

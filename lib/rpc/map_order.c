@@ -20,15 +20,15 @@ static bool comes_before(const struct valve_map_order *order, size_t left, size_
 
 static bool is_less(const struct valve_sort *sort, size_t left, size_t right)
 {
-    const size_t *indices = sort->items;
+    const uint32_t *indices = sort->items;
 
     return comes_before(sort->context, indices[left], indices[right]);
 }
 
 static void swap(const struct valve_sort *sort, size_t left, size_t right)
 {
-    size_t *indices = sort->items;
-    size_t index = indices[left];
+    uint32_t *indices = sort->items;
+    uint32_t index = indices[left];
 
     indices[left] = indices[right];
     indices[right] = index;
@@ -43,11 +43,13 @@ void valve_map_order_begin(struct valve_map_order *order, const struct valve_typ
     order->list = valve_get_list(value);
     order->done = 0;
     order->indices = order->few;
-    if (order->list.count > VALVE_FEW_ENTRIES)
+    if (order->list.count > UINT32_MAX)
+        order->indices = NULL;
+    else if (order->list.count > VALVE_FEW_ENTRIES)
         order->indices = calloc(order->list.count, sizeof *order->indices);
     if (order->indices == NULL)
         return;
-    for (size_t i = 0; i < order->list.count; i++)
+    for (uint32_t i = 0; i < order->list.count; i++)
         order->indices[i] = i;
     sort.items = order->indices;
     valve_sort(&sort, order->list.count);
@@ -83,7 +85,7 @@ const void *valve_map_order_next(struct valve_map_order *order)
 /* Whether any entry before the one at `position` has its key. */
 static bool repeats_earlier(const struct valve_map_order *order, size_t position)
 {
-    const size_t *indices = order->indices;
+    const uint32_t *indices = order->indices;
 
     if (indices != NULL)
         return position > 0 && !comes_before(order, indices[position - 1], indices[position]);

@@ -11,7 +11,7 @@
 /* Whether the entries lie in that order already, each key once. */
 bool valve_map_ascends(const struct valve_type *map, const void *value);
 
-#define VALVE_FEW_ENTRIES 32 /* that are sorted without the heap */
+#define VALVE_FEW_ENTRIES 8 /* that are sorted without the heap, and on little stack */
 
 /*
  * An iteration over entries that do not ascend: they are sorted by index. Where there is no memory
@@ -20,10 +20,10 @@ bool valve_map_ascends(const struct valve_type *map, const void *value);
 struct valve_map_order {
     const struct valve_type *entry;
     struct valve_list list;
-    size_t *indices; /* sorted; NULL: no memory */
-    size_t done;     /* entries that were given */
-    size_t last;     /* the one that was given last */
-    size_t few[VALVE_FEW_ENTRIES];
+    uint32_t *indices; /* sorted; NULL: no memory */
+    size_t done;       /* entries that were given */
+    size_t last;       /* the one that was given last */
+    uint32_t few[VALVE_FEW_ENTRIES];
 };
 
 /* Points into itself, so it stays where it is until its end. */

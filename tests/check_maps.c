@@ -298,6 +298,10 @@ START_TEST(what_cannot_be_sent)
     ck_assert_int_eq(valve_encode_within(&scores_type, &scores, 1, &nowhere, 0, &size, &error),
                      -EINVAL);
     ck_assert_str_eq(error.text, "text that is not UTF-8");
+    items[2].key.data = NULL;
+    ck_assert_int_eq(valve_encode_within(&scores_type, &scores, 1, &nowhere, 0, &size, &error),
+                     -EINVAL);
+    ck_assert_str_eq(error.text, "a null pointer in place of text");
     scores.count = 1;
     ck_assert_int_eq(valve_encode_within(&scores_type, &scores, 0, &nowhere, 0, &size, &error),
                      -ELOOP);

@@ -146,6 +146,49 @@ START_TEST(members_beyond_a_word)
 }
 END_TEST
 
+/* Keys whose head has more than one byte; one head looks like nothing, the other like a length. */
+START_TEST(keys_with_long_heads)
+{
+    static const struct valve_member members[] = {
+        {TABLE_NAME("a key of no less than 32 bytes, "), .type = &uint_type, .offset = 0},
+        {TABLE_NAME("\x18 is the number of bytes"), .type = &uint_type, .offset = 8},
+        {TABLE_NAME("23 bytes just fit in it"), .type = &uint_type, .offset = 16},
+    };
+    static const struct valve_type type = {.name = "long keys",
+                                           .shape = VALVE_SHAPE_STRUCT,
+                                           .flags = VALVE_TYPE_OPEN,
+                                           .size = 24,
+                                           .alignment = 8,
+                                           .least = 10,
+                                           TABLE_MEMBERS(members)};
+    uint8_t data[128] = {0xa3}, *end = data + 1;
+    struct valve_cursor cursor;
+
+    for (int i = 0; i < LENGTH(members); i++) {
+        if (members[i].name_size > 23)
+            *end++ = 0x78;
+        *end++ = (uint8_t)(members[i].name_size > 23 ? members[i].name_size
+                                                     : 0x60 | members[i].name_size);
+        memcpy(end, members[i].name, members[i].name_size);
+        end += members[i].name_size;
+        *end++ = (uint8_t)(i + 1);
+    }
+    cursor = (struct valve_cursor){data, end};
+    ck_assert_int_eq(valve_decode(&type, &cursor, &arena, &value, &error), 0);
+    for (uint64_t i = 0; i < 3; i++)
+        ck_assert_mem_eq(value.room + 8 * i, &(uint64_t){i + 1}, 8);
+    /* the empty key, and behind it what the first member is called */
+    data[1] = 0x60;
+    memcpy(data + 2, members[0].name, 32);
+    memset(data + 34, 0x60, 64);
+    cursor = (struct valve_cursor){data, data + 98};
+    ck_assert_int_eq(valve_decode(&type, &cursor, &arena, &value, &error), -EBADMSG);
+    ck_assert_str_eq(error.text, "key \"a key of no less than 32 bytes, \" is missing");
+    ck_assert_int_eq(decode(&type, "a1 781820697320746865206e756d626572206f66206279746573 78 00"),
+                     -EBADMSG);
+}
+END_TEST
+
 /* ---- Choices that hold others ----------------------------------------------------------------- */
 
 /* A sum begins with text if it has a variant that is only a name, with a map if one has more. */
@@ -201,6 +244,7 @@ static Suite *shapes_suite(void)
 
     tcase_add_checked_fixture(tcase, set_up, tear_down);
     tcase_add_test(tcase, members_beyond_a_word);
+    tcase_add_test(tcase, keys_with_long_heads);
     tcase_add_test(tcase, a_choice_of_sums_and_choices);
     tcase_add_test(tcase, a_sum_of_one_form_only);
     suite_add_tcase(suite, tcase);

@@ -115,11 +115,21 @@ static __attribute__((noinline)) bool check_unknown(struct valve_decoding *decod
 
 /* ---- Members ---------------------------------------------------------------------------------- */
 
-/* Whether the key of this member stands here, written in the shortest way. */
+static VALVE_COLD const uint8_t *refuse_member(struct valve_decoding *decoding,
+                                               const uint8_t *place,
+                                               const struct valve_member *member, const char *words)
+{
+    struct valve_text key = {member->name, member->name_size};
+
+    return valve_decoding_refuse_name(decoding, place, "key", &key, words);
+}
+
+/* Whether the key of this member stands here, with a head of one byte. */
 static bool is_key(const struct valve_decoding *decoding, const struct valve_member *member,
                    const uint8_t *next)
 {
-    return member->name_size < valve_decoding_left(decoding, next) &&
+    return member->name_size < VALVE_INFO_1_BYTE &&
+           member->name_size < valve_decoding_left(decoding, next) &&
            *next == (VALVE_MAJOR_TEXT << 5 | member->name_size) &&
            valve_same(member->name, (const char *)next + 1, member->name_size);
 }
@@ -172,8 +182,7 @@ static const uint8_t *decode_pair(struct valve_decoding *decoding, const struct 
         member = &type->members[index];
     }
     if (!mark(progress, index))
-        return valve_decoding_refuse(decoding, place, "key \"%.*s\" comes twice",
-                                     (int)member->name_size, member->name);
+        return refuse_member(decoding, place, member, " comes twice");
     if ((member->flags & VALVE_MEMBER_OPTIONAL) != 0)
         *(bool *)((uint8_t *)value + member->presence) = true;
     next = valve_decode_member(decoding, member, value, next);
@@ -193,8 +202,7 @@ static __attribute__((noinline)) bool complete(struct valve_decoding *decoding,
         if (is_marked(progress, i))
             continue;
         if ((member->flags & VALVE_MEMBER_OPTIONAL) == 0) {
-            valve_decoding_refuse(decoding, place, "key \"%.*s\" is missing",
-                                  (int)member->name_size, member->name);
+            refuse_member(decoding, place, member, " is missing");
             return false;
         }
         *(bool *)((uint8_t *)value + member->presence) = false;

@@ -124,6 +124,18 @@ static __attribute__((noinline)) uint8_t *encode_in_order(struct valve_encoding 
     return next;
 }
 
+/* Before keys are compared: whether there is nothing where one should be. */
+static bool misses_key(const struct valve_type *entry, struct valve_list list)
+{
+    for (size_t i = 0; i < list.count; i++) {
+        const struct valve_text *key = valve_map_key(entry, list.items, i);
+
+        if (key->data == NULL && key->size > 0)
+            return true;
+    }
+    return false;
+}
+
 uint8_t *valve_encode_map(struct valve_encoding *encoding, const struct valve_type *type,
                           const void *value, uint8_t *next)
 {
@@ -132,6 +144,8 @@ uint8_t *valve_encode_map(struct valve_encoding *encoding, const struct valve_ty
 
     if (list.items == NULL && list.count > 0)
         return valve_encoding_refuse_null(encoding, type);
+    if (misses_key(entry, list))
+        return valve_encoding_refuse_null(encoding, entry->members[0].type);
     next = open_level(encoding, VALVE_MAJOR_MAP, list.count, next);
     if (next == NULL)
         return NULL;

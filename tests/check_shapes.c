@@ -141,6 +141,7 @@ START_TEST(members_beyond_a_word)
     memcpy(data + size - 5, data + 2, 5);
     ck_assert_int_eq(decode_wide(data, size, &wide), -EBADMSG);
     ck_assert_str_eq(error.text, "key \"k69\" comes twice");
+    valve_arena_fini(&arena);
     valve_arena_init(&arena, NULL, 0, 0);
     ck_assert_int_eq(decode_wide(data, size, &wide), -ENOMEM);
 }

@@ -719,7 +719,7 @@ static void fill_socket(void)
 
 static void drain_peer(void)
 {
-    char bytes[4096];
+    char bytes[2048];
 
     do
         loop_settle(&loop);

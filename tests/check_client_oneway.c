@@ -195,7 +195,7 @@ static void *drain(void *argument)
 {
     const struct rig *rig = argument;
     size_t left = MANY * SIZE;
-    char buffer[4096];
+    char buffer[2048];
 
     while (left > 0) {
         ssize_t taken = recv(rig->peer, buffer, sizeof buffer, 0);

@@ -43,7 +43,7 @@ static void compile_text(const char *text)
 static void compile_file(const char *name)
 {
     const char *root = getenv("srcdir");
-    char path[4096];
+    char path[2048];
 
     snprintf(path, sizeof(path), "%s/%s", root == NULL ? "." : root, name);
     ck_assert_msg(cddl_source_read(&source, &pool, path) == 0, "%s cannot be read", path);

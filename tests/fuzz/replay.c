@@ -47,7 +47,7 @@ static unsigned replay_folder(const char *folder)
     if (entries == NULL)
         give_up(folder);
     for (struct dirent *entry; (entry = readdir(entries)) != NULL;) {
-        char path[4096];
+        char path[1024];
 
         if (entry->d_name[0] == '.')
             continue;

@@ -8,7 +8,7 @@
 #include "item.h"
 #include "rpc/envelope.h"
 
-/* Well-formed bytes from a client, and from a server; errors as item_decode(). item->tables is set. */
+/* Well-formed bytes from a client or a server, for an item that has tables; else item_decode(). */
 int envelope_decode_request(const struct valve_limits *limits, struct valve_bytes bytes,
                             struct valve_arena *arena, struct item *item, struct fault *ret_fault);
 int envelope_decode_reply(const struct valve_limits *limits, struct valve_bytes bytes,

@@ -172,7 +172,7 @@ def _container(major, parts, count, rng):
 
 
 def encode_freely(value, rng):
-    """A legal encoding, seldom the shortest: long heads, open arrays and maps, keys in any order."""
+    """A legal encoding, seldom the shortest: long heads, open arrays, keys in any order."""
     if value is None or isinstance(value, bool):
         return deterministic(value)
     if isinstance(value, int):

@@ -19,9 +19,16 @@ static struct cddl_source source;
 static struct cddl_schema schema;
 static struct valve_tables tables;
 
+/* Pairs of types that are being compared, or have been: types may lead back to themselves. */
+static struct {
+    const struct valve_type *made, *written;
+} known[1000];
+static unsigned known_count;
+
 static void forget(void)
 {
     cddl_pool_free(&pool);
+    known_count = 0;
 }
 
 static void compile(void)
@@ -51,12 +58,6 @@ static void compile_file(const char *name)
 }
 
 /* ---- Against generated tables ---- */
-
-/* Pairs of types that are being compared, or have been: types may lead back to themselves. */
-static struct {
-    const struct valve_type *made, *written;
-} known[1000];
-static unsigned known_count;
 
 static void assert_same_type(const struct valve_type *made, const struct valve_type *written);
 

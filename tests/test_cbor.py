@@ -173,7 +173,8 @@ class Types(Tool):
 
     def test_conversion_keeps_the_envelope(self):
         for direction, data in [("to-server", "9f01a1634c6f676178a16774696d656f75740aff"),
-                                ("to-server", "820af6"), ("to-client", "9f1801a165436f756e7401f5ff"),
+                                ("to-server", "820af6"),
+                                ("to-client", "9f1801a165436f756e7401f5ff"),
                                 ("to-client", "821a0000000165456e646564")]:
             (value, _), = read_sequence(bytes.fromhex(data))
             run = self.run_tool("convert", "-x", "-t", direction, self.service, data=data.encode())
@@ -224,7 +225,8 @@ class Faults(Tool):
                    '{"Put": [1, 2]}')
         self.refuses(("print", "--max-size", str(len(data) - 1), self.service), data, 1,
                      f"stdin:5: Put: this announces more than {len(data) - 1} bytes")
-        self.refuses(("print", "--max-depth", "1", self.service), data, 1, "stdin:5: Put: nested deeper than 1 levels")
+        self.refuses(("print", "--max-depth", "1", self.service), data, 1,
+                     "stdin:5: Put: nested deeper than 1 levels")
 
 
 class Streams(Tool):

@@ -145,7 +145,7 @@ static struct valve_member describe_member(const struct builder *builder,
     };
 }
 
-/* Members lie in the order of the schema, and stand in a table in the order in which they are sent. */
+/* Members lie in the order of the schema; in a table they stand in the order they are sent in. */
 static void sort_members(const struct builder *builder, const struct cddl_type *type,
                          struct valve_member *members)
 {

@@ -344,6 +344,18 @@ class Together(Case):
         self.expect_error(id, code)
         self.wire.expect_end()
 
+    @rows([
+        ("malformed", heads("8201 a1 6453697a65 ff"), 0,
+         "malformed: [1].Size: not well-formed: a break where a value should be"),
+        ("too large", heads("8201 a1 6453697a65 7a ffffffff"), 0,
+         f"too-large: [1].Size: this announces more than {MAX_REQUEST} bytes in all"),
+        ("too deep", heads("8201 a1 6453697a65") + b"\x81" * 16, 1,
+         f"bad-request: [1].Size{'[0]' * 14}: nested deeper than 16 levels"),
+    ])
+    def test_the_error_says_where(self, data, id, words):
+        self.send(data)
+        self.assertEqual(self.wire.reply(), (id, {"Error": words}))
+
     def test_nothing_is_answered_after_the_error(self):
         self.send(heads("ff") + cbor2.dumps([1, {"Size": "f"}]) * 100)
         self.expect_error(0, "malformed")

@@ -171,12 +171,24 @@ class Header(unittest.TestCase):
                                         (("g++", "clang++"), ("c++11", "c++17"))]
            for compiler in compilers for standard in standards])
     def test_compiles_alone(self, compiler, standard):
+        self.compile(compiler, standard, "-include", "valve.h")
+
+    @rows([(f"{compiler} {standard}", compiler, standard)
+           for compiler in ("gcc", "clang", "g++", "clang++")
+           for standard in (("c++11", "c++20") if compiler.endswith("++") else ("c11", "c17"))])
+    def test_generated_compiles_alone(self, compiler, standard):
+        folder = support.scratch(self)
+        subprocess.run([f"{INSTALLED.path('bindir')}/valve-cddl", "-o", folder,
+                        f"{support.SOURCE}/schema/calc.cddl"], check=True, timeout=support.DEADLINE)
+        self.compile(compiler, standard, f"-I{folder}", "-include", "calc.h")
+
+    def compile(self, compiler, standard, *options):
         if shutil.which(compiler) is None:
             self.skipTest(f"{compiler} is not installed")
         language = "c++" if "+" in standard else "c"
         run = subprocess.run([compiler, f"-std={standard}", "-x", language, "-Wall", "-Wextra",
                               "-Wpedantic", "-Wshadow", "-Werror", "-fsyntax-only",
-                              f"-I{INSTALLED.path('includedir')}", "-include", "valve.h", "-"],
+                              f"-I{INSTALLED.path('includedir')}", *options, "-"],
                              input="int none;\n", capture_output=True, text=True,
                              timeout=support.DEADLINE)
         self.assertEqual((run.returncode, run.stderr), (0, ""))

@@ -13,6 +13,7 @@
 #include "server/call.h"
 #include "server/input.h"
 #include "server/intake.h"
+#include "server/last_word.h"
 #include "server/os.h"
 #include "server/output.h"
 #include "server/server.h"
@@ -98,6 +99,7 @@ static void close_connection(struct valve_worker *worker, struct valve_connectio
     valve_worker_forget(worker, connection);
     valve_timeouts_remove(worker, connection);
     valve_input_drop(worker, connection);
+    valve_last_word_drop(connection);
     valve_output_drop(worker, connection);
     valve_output_release(worker, connection);
     connection->state = VALVE_CONNECTION_FREE;
@@ -155,23 +157,6 @@ static void linger(struct valve_worker *worker, struct valve_connection *connect
 }
 
 /* ---- What comes next ---- */
-
-static int say_last_word(struct valve_worker *worker, struct valve_connection *connection)
-{
-    const struct valve_scan_limits *limits = &worker->server->scan_limits;
-    enum valve_last_word word = connection->last_word;
-    char text[VALVE_ERROR_TEXT];
-
-    connection->last_word = VALVE_LAST_NONE;
-    if (word == VALVE_LAST_MALFORMED)
-        snprintf(text, sizeof text, "malformed: the bytes received are not well-formed CBOR");
-    else if (word == VALVE_LAST_TOO_LARGE)
-        snprintf(text, sizeof text, "too-large: a request takes at most %zu bytes",
-                 limits->max_size);
-    else
-        snprintf(text, sizeof text, "bad-request: nested deeper than %u levels", limits->max_depth);
-    return valve_call_refuse(worker, connection, connection->last_id, text);
-}
 
 /* Whether all that will ever be answered has been answered. */
 static bool is_through(const struct valve_connection *connection)
@@ -284,8 +269,7 @@ void valve_connection_settle(struct valve_worker *worker, struct valve_connectio
 {
     connection->flags &= (uint16_t)~VALVE_CONNECTION_LISTED;
     if (connection->state == VALVE_CONNECTION_OPEN) {
-        if (is_through(connection) && connection->last_word != VALVE_LAST_NONE &&
-            say_last_word(worker, connection) < 0)
+        if (is_through(connection) && valve_last_word_say(worker, connection) < 0)
             valve_connection_break(worker, connection);
         else if (send_output(worker, connection) < 0)
             valve_connection_break(worker, connection);

@@ -35,35 +35,26 @@ enum {
     VALVE_CONNECTION_WAITING = 1 << 6,  /* in the worker's list of those that wait for a fiber */
 };
 
-/* What closes a connection after the answers to everything before it. */
-enum valve_last_word {
-    VALVE_LAST_NONE,
-    VALVE_LAST_MALFORMED,
-    VALVE_LAST_TOO_LARGE,
-    VALVE_LAST_TOO_DEEP,
-};
-
 struct valve_connection {
     union {
         struct event event;           /* once adopted */
         struct valve_message handoff; /* on the way to the worker */
     };
-    struct valve_input *input;      /* bytes read and not yet turned into requests, or NULL */
-    struct valve_output *output;    /* what waits to be sent and who waits to send, or NULL */
-    struct valve_call *calls;       /* in flight, the latest first */
-    _Atomic uint32_t generation;    /* how often this slot was closed */
-    uint32_t active_at;             /* ms of the worker's clock: the last byte that came */
-    uint32_t due_since;             /* ms: when what its timeout measures began */
-    int32_t due_previous, due_next; /* neighbours in that queue; -1: none */
-    uint32_t last_id;               /* of the last word */
-    uint16_t in_flight;             /* calls */
-    uint16_t worker;                /* index of the owner */
+    struct valve_input *input;         /* bytes read and not yet turned into requests, or NULL */
+    struct valve_output *output;       /* what waits to be sent and who waits to send, or NULL */
+    struct valve_call *calls;          /* in flight, the latest first */
+    struct valve_last_word *last_word; /* said when all before it is answered, or NULL */
+    _Atomic uint32_t generation;       /* how often this slot was closed */
+    uint32_t active_at;                /* ms of the worker's clock: the last byte that came */
+    uint32_t due_since;                /* ms: when what its timeout measures began */
+    int32_t due_previous, due_next;    /* neighbours in that queue; -1: none */
+    uint16_t in_flight;                /* calls */
+    uint16_t worker;                   /* index of the owner */
     uint16_t flags;
-    uint8_t listener;  /* index of the listener it came by */
-    uint8_t state;     /* enum valve_connection_state */
-    uint8_t watch;     /* what its event waits for */
-    uint8_t timeout;   /* the queue it is in */
-    uint8_t last_word; /* enum valve_last_word */
+    uint8_t listener; /* index of the listener it came by */
+    uint8_t state;    /* enum valve_connection_state */
+    uint8_t watch;    /* what its event waits for */
+    uint8_t timeout;  /* the queue it is in */
 } __attribute__((aligned(64)));
 
 static_assert(sizeof(struct valve_connection) == 192, "a slot is three cache lines");

@@ -9,6 +9,7 @@
 
 #include "server/call.h"
 #include "server/input.h"
+#include "server/last_word.h"
 #include "server/os.h"
 #include "server/output.h"
 #include "server/server.h"
@@ -102,22 +103,6 @@ bool valve_intake_may_start(const struct valve_worker *worker,
     return connection->in_flight == 0 || valve_worker_may_share(worker, connection->in_flight);
 }
 
-/* Notes what the connection's last reply will be; nothing behind it is looked at. */
-static void set_last_word(struct valve_connection *connection, enum valve_scan verdict,
-                          const uint8_t *item, size_t size)
-{
-    connection->flags |= VALVE_CONNECTION_LAST;
-    connection->last_id = 0;
-    if (verdict == VALVE_SCAN_MALFORMED)
-        connection->last_word = VALVE_LAST_MALFORMED;
-    else if (verdict == VALVE_SCAN_TOO_LARGE)
-        connection->last_word = VALVE_LAST_TOO_LARGE;
-    else {
-        connection->last_word = VALVE_LAST_TOO_DEEP;
-        connection->last_id = valve_envelope_peek_id(item, size);
-    }
-}
-
 static void begin_item(const struct valve_worker *worker, struct valve_scan_state *scan)
 {
     scan->scanned = scan->complete = 0;
@@ -125,8 +110,8 @@ static void begin_item(const struct valve_worker *worker, struct valve_scan_stat
 }
 
 /* Finds the end of the item at `data`. Whether it is there. Errors end the connection's input. */
-static bool find_item(struct valve_connection *connection, const uint8_t *data, size_t size,
-                      struct valve_scan_state *scan)
+static bool find_item(struct valve_worker *worker, struct valve_connection *connection,
+                      const uint8_t *data, size_t size, struct valve_scan_state *scan)
 {
     enum valve_scan verdict;
     size_t taken;
@@ -139,8 +124,9 @@ static bool find_item(struct valve_connection *connection, const uint8_t *data, 
     scan->scanned += taken;
     if (verdict == VALVE_SCAN_DONE)
         scan->complete = scan->scanned;
-    else if (verdict != VALVE_SCAN_MORE)
-        set_last_word(connection, verdict, data, scan->scanned);
+    else if (verdict != VALVE_SCAN_MORE &&
+             valve_last_word_set(worker, connection, data, scan->scanned) < 0)
+        valve_connection_break(worker, connection);
     return verdict == VALVE_SCAN_DONE;
 }
 
@@ -150,7 +136,8 @@ static size_t start_requests(struct valve_worker *worker, struct valve_connectio
 {
     size_t done = 0;
 
-    for (unsigned started = 0; find_item(connection, data + done, size - done, scan); started++) {
+    for (unsigned started = 0; find_item(worker, connection, data + done, size - done, scan);
+         started++) {
         const uint8_t *item = data + done;
 
         if (started == REQUESTS_A_TURN || (!valve_intake_may_start(worker, connection) &&
@@ -165,7 +152,7 @@ static size_t start_requests(struct valve_worker *worker, struct valve_connectio
         done += scan->complete;
         begin_item(worker, scan);
     }
-    return connection->last_word == VALVE_LAST_NONE ? done : size;
+    return connection->last_word == NULL ? done : size;
 }
 
 /* Input that stands in the region: what is left of it at the end is kept. */

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * The last word to a client.
+ */
+#include "server/last_word.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "rpc/envelope.h"
+#include "rpc/locate.h"
+#include "server/call.h"
+#include "server/server.h"
+#include "server/worker.h"
+
+struct valve_last_word {
+    uint32_t id;
+    char text[VALVE_ERROR_TEXT];
+};
+
+/* The code of PROTOCOL for what valve_locate() returns. */
+static const char *code_of(int error)
+{
+    switch (error) {
+    case -EMSGSIZE:
+        return "too-large";
+    case -ELOOP:
+        return "bad-request";
+    default:
+        return "malformed";
+    }
+}
+
+int valve_last_word_set(struct valve_worker *worker, struct valve_connection *connection,
+                        const uint8_t *item, size_t size)
+{
+    const struct valve_scan_limits *scan = &worker->server->scan_limits;
+    const struct valve_limits limits = {.max_size = scan->max_size, .max_depth = scan->max_depth};
+    struct valve_last_word *word = malloc(sizeof *word);
+    struct valve_error error = {""};
+    size_t at = 0;
+    int r;
+
+    connection->flags |= VALVE_CONNECTION_LAST;
+    if (word == NULL)
+        return -ENOMEM;
+    r = valve_locate(item, size, &limits, &at, &error);
+    /* Only what is nested too deep has shown that its id is one: the rest may be anything. */
+    word->id = r == -ELOOP ? valve_envelope_peek_id(item, size) : 0;
+    snprintf(word->text, sizeof word->text, "%s: %s", code_of(r), error.text);
+    connection->last_word = word;
+    return 0;
+}
+
+int valve_last_word_say(struct valve_worker *worker, struct valve_connection *connection)
+{
+    struct valve_last_word *word = connection->last_word;
+    int r;
+
+    if (word == NULL)
+        return 0;
+    connection->last_word = NULL;
+    r = valve_call_refuse(worker, connection, word->id, word->text);
+    free(word);
+    return r;
+}
+
+void valve_last_word_drop(struct valve_connection *connection)
+{
+    free(connection->last_word);
+    connection->last_word = NULL;
+}

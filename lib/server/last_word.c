@@ -48,7 +48,7 @@ int valve_last_word_set(struct valve_worker *worker, struct valve_connection *co
     r = valve_locate(item, size, &limits, &at, &error);
     /* Only what is nested too deep has shown that its id is one: the rest may be anything. */
     word->id = r == -ELOOP ? valve_envelope_peek_id(item, size) : 0;
-    snprintf(word->text, sizeof word->text, "%s: %s", code_of(r), error.text);
+    snprintf(word->text, sizeof word->text, "%s: %.480s", code_of(r), error.text);
     connection->last_word = word;
     return 0;
 }

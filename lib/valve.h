@@ -384,7 +384,7 @@ int valve_call_sleep(struct valve_call *call, uint64_t deadline) VALVE_MUST_USE;
 /*
  * The words of an error reply for what a wait, a job or a constructor returned, code first:
  * -ECANCELED "cancelled: ...", -ETIMEDOUT "timeout: ...", -EBUSY, -ENOMEM and the like "busy: ...",
- * others "io: ...". Constant.
+ * every other "io: ...", which tells a client nothing of the server's insides. Constant.
  */
 struct valve_text valve_error_words(int error);
 
@@ -521,6 +521,7 @@ int valve_later_reply(struct valve_later later, const struct valve_type *reply, 
  * client: each makes its own calls, and answers find the handler whose they are. They come one
  * after another: what a handler does not come for holds up those of the others. So one that stops
  * in the middle gives up (valve_client_forget()), and one that is slow has a client of its own.
+ * A worker is a thread: a client for each of them is a _Thread_local variable.
  *
  * A client belongs to one thread at a time, and while fibers use it to the thread of those.
  */

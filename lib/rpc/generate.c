@@ -17,14 +17,14 @@
 #include "rpc/value.h"
 
 #define FEW_LEVELS 4
-#define TRIES      30 /* most, while only luck is wanting */
+#define TRIES      30 /* most, of which only the first is not frugal */
 
 struct generation {
     struct valve_random *random;
     struct valve_arena *arena;
     size_t budget;
     unsigned levels;
-    bool is_unlucky; /* an index found its table empty */
+    bool left_to_chance; /* whether a table is empty: another time it ends, perhaps */
 };
 
 /* A struct or tuple that is being made: its members may be tables, which indices count in. */
@@ -164,10 +164,8 @@ static int generate_uint(struct generation *generation, const struct valve_type 
     if ((type->flags & VALVE_TYPE_INDEX) == 0)
         return 0;
     count = table_count(type->members[0].type, scope);
-    if (count <= type->low) {
-        generation->is_unlucky = true;
+    if (count <= type->low)
         return -ELOOP;
-    }
     count = count - 1 > type->high ? type->high + 1 : count;
     *number = type->low + valve_random_below(generation->random, count - type->low);
     return 0;
@@ -214,8 +212,10 @@ static void choose_members(struct generation *generation, const struct valve_typ
             continue;
         if (!is_frugal(generation))
             list.count += valve_random_below(generation->random, 6);
-        else if (generation->levels < 2 * FEW_LEVELS)
+        else if (generation->levels < 2 * FEW_LEVELS) {
             list.count = valve_random_below(generation->random, 2);
+            generation->left_to_chance = true;
+        }
         memcpy((uint8_t *)value + member->offset, &list, sizeof list);
     }
 }
@@ -402,9 +402,9 @@ int valve_generate(const struct valve_type *type, struct valve_random *random,
     for (unsigned tries = 0; r == -ELOOP && tries < TRIES; tries++) {
         size_t size;
 
-        if (tries > 1 && !generation.is_unlucky)
-            break; /* neither rich nor frugal: it is too shallow */
-        generation.is_unlucky = false;
+        if (tries > 1 && !generation.left_to_chance)
+            break; /* it is too shallow even for the frugal */
+        generation.left_to_chance = false;
         memset(ret_value, 0, type->size);
         generation.levels = limits->max_depth;
         r = generate(&generation, type, ret_value, NULL);

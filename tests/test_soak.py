@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: MIT
+"""
+A short soak, and proof that its oracle finds what is wrong. VALVE_TEST_SOAK=2min makes it longer.
+"""
+import os
+import re
+import unittest
+
+import soak
+import support
+
+SEED = 4711
+RATE = 150 if support.INSTRUMENTED else 400
+DURATION = os.environ.get("VALVE_TEST_SOAK", "10s" if support.SMALL else "20s")
+HONEST = soak.Proxy("honest", "unix", "unix", True, ("--split-random=16384",))
+
+
+class TestSoak(unittest.TestCase):
+    def setUp(self):
+        self.evidence = support.scratch(self)
+        self.said = []
+
+    def soak(self, seconds, *, rate=RATE, **settings):
+        made = soak.Soak(support.BUILD, seconds, SEED, rate, evidence=self.evidence,
+                         say=self.said.append, options=("--files=1000",), **settings)
+        made.run()
+        return made
+
+    def expect_finding(self, pattern, **settings):
+        """A soak that must fail, and keep the evidence."""
+        with self.assertRaisesRegex(soak.Failed, pattern) as caught:
+            self.soak(60, rate=1000, **settings)
+        kept = (self.evidence / "failure.txt").read_text()
+        self.assertIn(str(caught.exception), kept)
+        self.assertIn(f"seed {SEED}", kept)
+        directory, = (path for path in self.evidence.iterdir() if path.is_dir())
+        self.assertRegex((directory / "evidence.txt").read_text(), pattern)
+        return kept
+
+    def test_all_answers_are_right(self):
+        made = self.soak(soak.seconds_of(DURATION))
+        made.report()
+        print("\n".join(self.said))
+        counts = made.counts
+        self.assertGreater(counts["answers"], 0.4 * made.rate * made.seconds)
+        for name in ("ListAll ok", "Size ok", "Get ok", "Exists ok", "Del ok", "Get not-found",
+                     "Del not-found", "Size not-found", "Get bad-path", "bad bad-request",
+                     "bad malformed", "connections", "ends-complete", "ends-broken", "cancels"):
+            self.assertGreater(counts.get(name, 0), 0, name)
+        self.assertEqual(counts.get("dels-lost", 0), counts.get("dels-resolved", 0))
+        self.assertEqual(counts["files-compared"], 1000)
+        self.assertGreater(made.done["resets"]["reset"], 0)
+        self.assertGreater(made.done["half-closes"]["half-close"], 0)
+
+    def test_a_bit_flipped_in_content_is_found(self):
+        liar = HONEST._replace(options=("--flip-at=down:300000",))
+        kept = self.expect_finding("WRONG ANSWER", proxies=(liar,))
+        self.assertRegex(kept, r"request: \w+, id \d+")
+        self.assertRegex(kept, r"answer: .*")
+
+    def test_content_changed_behind_its_back_is_found(self):
+        def change(server):
+            for path in self.files(server):
+                status = path.stat()
+                if status.st_size > 0:
+                    with open(path, "r+b") as file:
+                        first = file.read(1)
+                        file.seek(0)
+                        file.write(bytes([first[0] ^ 1]))
+                    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+        kept = self.expect_finding("WRONG ANSWER", proxies=(HONEST,), meddle=change)
+        self.assertRegex(kept, "expected: other bytes")
+        self.assertRegex(kept, r"first difference from version \d+: byte 0 is")
+
+    def test_a_file_that_is_gone_too_soon_is_found(self):
+        def remove(server):
+            for path in self.files(server):
+                path.unlink()
+
+        self.expect_finding("WRONG (ANSWER|STATE)", proxies=(HONEST,), meddle=remove)
+
+    def test_a_file_that_should_not_be_there_is_found(self):
+        def add(server):
+            server.write("dir-1/f999999")
+
+        kept = self.expect_finding("WRONG ANSWER", proxies=(HONEST,), meddle=add)
+        self.assertRegex(kept, "expected: no such name")
+
+    def test_a_connection_that_breaks_is_found(self):
+        liar = HONEST._replace(options=("--half-close-at=down:100000",))
+        self.expect_finding("an answer, and not the end of the connection", proxies=(liar,))
+
+    def files(self, server):
+        """Those that the load has made, every tenth."""
+        names = (path for path in server.root.rglob("*")
+                 if re.search(rb"\d$", os.fsencode(path)) and path.is_file()
+                 and not path.is_symlink())
+        return list(names)[::10]
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -196,6 +196,48 @@ START_TEST(a_removal_here_tells_whether_it_was_there)
 }
 END_TEST
 
+START_TEST(a_directory_takes_its_files_along)
+{
+    uint64_t since;
+
+    oracle_written(oracle, SOME_FILE);
+    since = sent();
+    oracle_moved_away(oracle, SOME_FILE);
+    ck_assert(saw(since, 1));
+    ck_assert(!saw(sent(), 1));
+    oracle_moved_back(oracle, SOME_FILE);
+    ck_assert(!saw(sent(), ABSENT));
+    ck_assert(saw(sent(), 1));
+}
+END_TEST
+
+START_TEST(a_del_before_its_directory_is_moved)
+{
+    uint8_t slot;
+
+    oracle_written(oracle, SOME_FILE);
+    slot = oracle_del_begin(oracle, SOME_FILE);
+    oracle_moved_away(oracle, SOME_FILE);
+    ck_assert(oracle_del_end(oracle, SOME_FILE, slot, DEL_REMOVED));
+    oracle_moved_back(oracle, SOME_FILE);
+    ck_assert(!saw(sent(), 1));
+}
+END_TEST
+
+START_TEST(a_del_while_its_directory_is_away)
+{
+    uint8_t slot;
+
+    oracle_written(oracle, SOME_FILE);
+    oracle_moved_away(oracle, SOME_FILE);
+    slot = oracle_del_begin(oracle, SOME_FILE);
+    ck_assert(!oracle_del_end(oracle, SOME_FILE, slot, DEL_REMOVED));
+    ck_assert(oracle_del_end(oracle, SOME_FILE, slot, DEL_FOUND_NOTHING));
+    oracle_moved_back(oracle, SOME_FILE);
+    ck_assert(saw(sent(), 1));
+}
+END_TEST
+
 START_TEST(forgetting_changes_no_verdict)
 {
     uint64_t since = 0;
@@ -252,6 +294,9 @@ int main(void)
     tcase_add_test(tests, a_lost_del_is_resolved_by_looking);
     tcase_add_test(tests, a_refused_del_has_not_happened);
     tcase_add_test(tests, a_removal_here_tells_whether_it_was_there);
+    tcase_add_test(tests, a_directory_takes_its_files_along);
+    tcase_add_test(tests, a_del_before_its_directory_is_moved);
+    tcase_add_test(tests, a_del_while_its_directory_is_away);
     tcase_add_test(tests, forgetting_changes_no_verdict);
     tcase_add_test(tests, a_list_that_was_asked_for_long_ago);
     suite_add_tcase(suite, tests);

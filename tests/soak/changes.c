@@ -18,6 +18,8 @@
 #define OLD_ONES    24 /* versions that a file may still have had */
 #define PIECE       ((size_t)65536)
 #define NANOSECONDS 1000000000
+#define MILLISECOND 1000000
+#define LONGEST_WAY 300 /* ms that a directory is away */
 
 /* What is known of a file beside its histories. */
 struct usage {
@@ -27,6 +29,17 @@ struct usage {
 };
 
 static struct usage *usages;
+
+/* The directory that was moved away; 0: none. */
+static struct {
+    uint32_t directory;
+    uint64_t back; /* ns; when it is to be */
+} away;
+
+static bool is_away(uint32_t file)
+{
+    return away.directory != 0 && file / FILES_A_DIRECTORY == away.directory;
+}
 
 static char *name_of(uint32_t file)
 {
@@ -128,6 +141,58 @@ void changes_begin(void)
     make_unserved();
 }
 
+/* ---- Moving directories ------------------------------------------------------------------------------ */
+
+static bool is_clear(uint32_t file)
+{
+    return !usages[file].lost && !oracle_is_unclear(load.oracle, file);
+}
+
+/* The end of a directory's files. */
+static uint32_t end_of(uint32_t directory)
+{
+    uint32_t end = (directory + 1) * FILES_A_DIRECTORY;
+
+    return end < load.files ? end : load.files;
+}
+
+static void move_away(void)
+{
+    const uint32_t directory = (uint32_t)random_below(&load.random, files_directories());
+    char name[NAME_ROOM];
+
+    if (directory == 0 || !files_is_leaf(directory))
+        return;
+    for (uint32_t file = directory * FILES_A_DIRECTORY; file < end_of(directory); file++)
+        if (!is_clear(file))
+            return;
+    files_directory_name(directory, name);
+    if (renameat(load.root_directory, name, load.spare_directory, "away") < 0)
+        give_up("a directory could not be moved away");
+    away.directory = directory;
+    away.back = now_ns() + random_below(&load.random, LONGEST_WAY) * MILLISECOND;
+    for (uint32_t file = directory * FILES_A_DIRECTORY; file < end_of(directory); file++) {
+        oracle_moved_away(load.oracle, file);
+        remember(file, "moved away with directory", directory);
+    }
+    COUNT("directories-moved");
+}
+
+static void move_back(void)
+{
+    const uint32_t directory = away.directory;
+    char name[NAME_ROOM];
+
+    files_directory_name(directory, name);
+    if (renameat(load.spare_directory, "away", load.root_directory, name) < 0)
+        give_up("a directory could not be moved back");
+    away.directory = 0;
+    for (uint32_t file = directory * FILES_A_DIRECTORY; file < end_of(directory); file++) {
+        oracle_moved_back(load.oracle, file);
+        remember(file, "moved back with directory", directory);
+    }
+}
+
 /* ---- Choosing -------------------------------------------------------------------------------------- */
 
 /* A quarter of all that is done is done to a few, and those change over time. */
@@ -145,8 +210,7 @@ uint32_t pick_file(bool del)
     for (int i = 0; i < 8; i++) {
         uint32_t file = draw_file();
 
-        if (!usages[file].lost &&
-            (!del || (usages[file].dels + 1 < MOST_DELS && !oracle_is_unclear(load.oracle, file))))
+        if (!usages[file].lost && (!del || (usages[file].dels < MOST_DELS && is_clear(file))))
             return file;
     }
     return NO_FILE;
@@ -158,10 +222,15 @@ void change_something(void)
     const bool wants_absent = random_chance(&load.random, 0.5);
     uint32_t file = pick_file(true);
 
+    if (away.directory != 0 && away.back < now_ns())
+        move_back();
+    else if (away.directory == 0 && random_chance(&load.random, 0.01))
+        move_away();
+
     for (int i = 0;
          i < 8 && wants_absent && file != NO_FILE && !oracle_may_be(load.oracle, file, false); i++)
         file = pick_file(true);
-    if (file == NO_FILE)
+    if (file == NO_FILE || is_away(file))
         return;
     if (random_chance(&load.random, 0.1))
         evict_file(file);
@@ -227,7 +296,8 @@ void resolve_lost(void)
     for (uint32_t file = 0; file < load.files; file++) {
         struct usage *usage = &usages[file];
 
-        if (!usage->lost || usage->dels > 0 || usage->since + load.grace > now_ns())
+        if (!usage->lost || usage->dels > 0 || is_away(file) ||
+            usage->since + load.grace > now_ns())
             continue;
         settle(file);
         usage->lost = false;
@@ -237,6 +307,8 @@ void resolve_lost(void)
 
 void compare_all(void)
 {
+    if (away.directory != 0)
+        move_back();
     for (uint32_t file = 0; file < load.files; file++) {
         settle(file);
         if (usages[file].lost)

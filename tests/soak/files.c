@@ -13,11 +13,10 @@
 
 #include "tests/random.h"
 
-#define FILES_A_DIRECTORY 40
-#define BRANCHES          4 /* subdirectories of a directory */
-#define KIB               ((uint64_t)1024)
-#define FIRST_MTIME       INT64_C(1000000000000000000)
-#define WORD              sizeof(uint64_t)
+#define BRANCHES    4 /* subdirectories of a directory */
+#define KIB         ((uint64_t)1024)
+#define FIRST_MTIME INT64_C(1000000000000000000)
+#define WORD        sizeof(uint64_t)
 
 static uint64_t seed;
 static uint32_t count;
@@ -75,6 +74,23 @@ static size_t directory_name(uint32_t directory, char *name, size_t room)
     used = directory_name((directory - 1) / BRANCHES, name, room);
     return used + (size_t)snprintf(name + used, room - used, "dir%s%u/",
                                    directory % 7 == 3 ? "-\xc3\xa4-" : "-", directory);
+}
+
+uint32_t files_directories(void)
+{
+    return (count + FILES_A_DIRECTORY - 1) / FILES_A_DIRECTORY;
+}
+
+bool files_is_leaf(uint32_t directory)
+{
+    return BRANCHES * directory + 1 >= files_directories();
+}
+
+void files_directory_name(uint32_t directory, char name[NAME_ROOM])
+{
+    size_t size = directory_name(directory, name, NAME_ROOM);
+
+    name[size - 1] = '\0';
 }
 
 /* Each ends in its number, by which it is found again. */

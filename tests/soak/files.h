@@ -26,6 +26,12 @@ uint32_t files_count(void);
 
 struct body files_body(uint32_t file, uint32_t version);
 
+/* Files of one directory follow each other: those of the root, then those of directory 1, ... */
+#define FILES_A_DIRECTORY 40
+uint32_t files_directories(void);
+bool files_is_leaf(uint32_t directory);
+void files_directory_name(uint32_t directory, char name[NAME_ROOM]);
+
 /* The path beneath the root, terminated; its length. Some are no UTF-8. */
 size_t files_name(uint32_t file, char name[NAME_ROOM]);
 

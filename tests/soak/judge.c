@@ -301,6 +301,8 @@ const char *judge(struct asked *asked, const struct event *event, bool *ret_over
               : event->kind == EVENT_EXISTS ? judge_exists(asked)
                                             : judge_part(asked, event);
     if (!problem && *ret_over)
-        count_up(method_names[asked->method], "ok");
+        count_up(method_names[asked->method], event->kind != EVENT_EXISTS ? "ok"
+                                              : event->number == 0        ? "false"
+                                                                          : "true");
     return problem;
 }

@@ -55,7 +55,7 @@ static const char usage[] =
     "  --spare=DIR       on the same file system, where files are written\n"
     "  --faithful=ADDRESS, --faulty=ADDRESS\n"
     "                    where to connect to; whether what is sent always arrives\n"
-    "  --seed=N          what is done follows from it, but for time (1)\n"
+    "  --seed=N          contents follow from it, and what is drawn (1)\n"
     "  --seconds=N       how long (10)\n"
     "  --rate=N          requests a second (1000)\n"
     "  --changes=N       changes of files a second (200)\n"

@@ -32,6 +32,7 @@ struct stay {
 struct world {
     struct stay stays[MOST_STAYS];
     uint32_t count;
+    uint32_t away; /* the version that will be back with its directory */
     uint8_t fates[MOST_DELS + 1];
 };
 
@@ -94,7 +95,7 @@ static bool was_seen(const struct world *world, uint64_t since, oracle_fits *fit
  */
 static bool includes(const struct world *world, const struct world *other)
 {
-    if (world->count != other->count ||
+    if (world->count != other->count || world->away != other->away ||
         memcmp(world->fates, other->fates, sizeof world->fates) != 0)
         return false;
     for (uint32_t i = 0; i < world->count; i++)
@@ -277,6 +278,32 @@ bool oracle_unlinked(struct oracle *oracle, uint32_t file, bool existed)
     for (uint32_t i = 0; i < history->count && existed; i++)
         change(&history->worlds[i], oracle->now, ABSENT);
     return true;
+}
+
+void oracle_moved_away(struct oracle *oracle, uint32_t file)
+{
+    struct history *history = begin(oracle, file);
+
+    for (uint32_t i = 0; i < history->count; i++) {
+        struct world *world = &history->worlds[i];
+
+        world->away = current(world);
+        if (world->away != ABSENT)
+            change(world, oracle->now, ABSENT);
+    }
+}
+
+void oracle_moved_back(struct oracle *oracle, uint32_t file)
+{
+    struct history *history = begin(oracle, file);
+
+    for (uint32_t i = 0; i < history->count; i++) {
+        struct world *world = &history->worlds[i];
+
+        if (world->away != ABSENT)
+            change(world, oracle->now, world->away);
+        world->away = ABSENT;
+    }
 }
 
 uint8_t oracle_del_begin(struct oracle *oracle, uint32_t file)

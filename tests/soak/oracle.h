@@ -55,6 +55,10 @@ uint32_t oracle_written(struct oracle *oracle, uint32_t file);
 /* It was removed here; or, if it did not exist, was not. False: that cannot be. */
 bool oracle_unlinked(struct oracle *oracle, uint32_t file, bool existed);
 
+/* Its directory was moved away, with all that is in it; or back to its place. */
+void oracle_moved_away(struct oracle *oracle, uint32_t file);
+void oracle_moved_back(struct oracle *oracle, uint32_t file);
+
 /* A Del is sent. NO_SLOT: there are too many. */
 uint8_t oracle_del_begin(struct oracle *oracle, uint32_t file);
 

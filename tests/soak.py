@@ -185,7 +185,7 @@ class Growth:
                            for part in (window(late, WARM_UP), window(late, late[-1].time - 120)))
             slope = statistics.linear_regression([sample.time for sample in late],
                                                  [getattr(sample, kind) for sample in late]).slope
-            self.kinds[kind] = (early, last, last / early - 1, slope * 3600)
+            self.kinds[kind] = (early, last, last / max(early, 1) - 1, slope * 3600)
 
     @property
     def is_flat(self):
@@ -195,16 +195,20 @@ class Growth:
 # ---- The soak ---------------------------------------------------------------------------------------
 
 class Soak:
-    """`meddle` is called with the server once the load has begun, `options` are the load's."""
+    """
+    `meddle` is called with the server once the load has begun, `options` are the load's, `environment` is
+    the server's.
+    """
 
     def __init__(self, build, seconds, seed, rate, *, evidence=None, proxies=PROXIES, options=(),
-                 say=print, meddle=lambda server: None):
+                 environment=None, say=print, meddle=lambda server: None):
         os.environ.setdefault("VALVE_BUILD", str(build))
         import support  # pylint: disable=import-outside-toplevel; it reads VALVE_BUILD
         self.support = support
         self.build = pathlib.Path(build)
         self.seconds, self.seed, self.rate = seconds, seed, rate
-        self.proxies, self.options, self.say, self.meddle = proxies, options, say, meddle
+        self.proxies, self.options, self.environment = proxies, options, environment
+        self.say, self.meddle = say, meddle
         self.evidence = evidence or self.build / f"soak-{seed}"
         self.samples = []
         self.done = {}
@@ -217,7 +221,8 @@ class Soak:
             "listen 1": {"address": "127.0.0.1:0", "allow": "list size get exists del"},
         }
         with contextlib.ExitStack() as stack:
-            server = stack.enter_context(self.support.Server(tcp=True, settings=settings))
+            server = stack.enter_context(self.support.Server(
+                tcp=True, settings=settings, environment=self.environment))
             try:
                 self._run(server, stack)
             except (Failed, AssertionError, subprocess.TimeoutExpired) as failure:

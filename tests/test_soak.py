@@ -16,6 +16,7 @@ COMMON = ("Size ok", "Get ok", "Exists true", "Exists false", "Del ok", "Get not
           "bad bad-request", "connections")
 RARE = ("ListAll ok", "Del not-found", "Size not-found", "bad malformed", "ends-complete",
         "ends-broken", "cancels", "directories-moved")
+NO_PRELOAD = "nothing can be preloaded before a sanitizer or Valgrind"
 HONEST = soak.Proxy("honest", "unix", "unix", True, ("--split-random=16384",))
 
 
@@ -92,6 +93,34 @@ class TestSoak(unittest.TestCase):
     def test_a_connection_that_breaks_is_found(self):
         liar = HONEST._replace(options=("--half-close-at=down:100000",))
         self.expect_finding("an answer, and not the end of the connection", proxies=(liar,))
+
+    def preload(self, lie):
+        return {"LD_PRELOAD": str(support.BUILD / "tests/lie_preload.so"), "VALVE_TEST_LIE": lie}
+
+    @unittest.skipIf(support.INSTRUMENTED, NO_PRELOAD)
+    def test_a_del_that_did_nothing_is_found(self):
+        self.expect_finding("WRONG (ANSWER|STATE)", proxies=(HONEST,),
+                            environment=self.preload("keep"))
+
+    @unittest.skipIf(support.INSTRUMENTED, NO_PRELOAD)
+    def test_a_del_that_denies_it_is_found(self):
+        self.expect_finding("expected: Ok: it was there all the time", proxies=(HONEST,),
+                            environment=self.preload("deny"))
+
+    def grown(self, total):
+        """Whether it is flat if memory grows by so many bytes in half an hour."""
+        samples = [soak.Sample(time, 4_000_000 + total * time // 1800, 0, 0, 2, 0, 15)
+                   for time in range(0, 1800, 10)]
+        return not soak.Growth(samples).is_flat
+
+    def test_memory_that_grows_is_found(self):
+        self.assertFalse(self.grown(0))
+        self.assertFalse(self.grown(40_000))
+        self.assertTrue(self.grown(60_000))
+
+    def test_a_short_run_says_nothing_of_memory(self):
+        samples = [soak.Sample(time, 1, 1, 1, 2, 0, 15) for time in range(0, 400, 10)]
+        self.assertFalse(soak.Growth(samples).is_known)
 
     def files(self, server):
         """Those that the load has made, every tenth."""

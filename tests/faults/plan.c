@@ -35,7 +35,7 @@ void plan_init(const struct fault_settings *settings, uint64_t number,
             plan->place[fault] = settings->at[fault][direction];
     }
     for (int fault = 0; fault < FAULTS; fault++)
-        draw_fault(&random, settings, fault, ret_plans);
+        draw_fault(&random, settings, (enum fault)fault, ret_plans);
 }
 
 static uint64_t draw_piece(struct plan *plan, const struct fault_settings *settings)

@@ -75,7 +75,7 @@ static uint64_t now(void)
     return (uint64_t)time.tv_sec * SECOND + (uint64_t)time.tv_nsec;
 }
 
-/* ---- Connections ------------------------------------------------------------------------------ */
+/* ---- Connections ----------------------------------------------------------------------------- */
 
 static void watch(int descriptor, uint32_t wanted, void *data)
 {
@@ -156,7 +156,7 @@ static void close_pair(struct pair *pair, bool reset)
     free_pairs = pair;
 }
 
-/* ---- Passing on ---------------------------------------------------------------------------------- */
+/* ---- Passing on ------------------------------------------------------------------------------ */
 
 static void finish(struct pair *pair, int direction)
 {
@@ -308,7 +308,7 @@ static uint64_t serve_all(void)
     return wake;
 }
 
-/* ---- The loop -------------------------------------------------------------------------------------- */
+/* ---- The loop -------------------------------------------------------------------------------- */
 
 static int timeout_until(uint64_t wake)
 {

@@ -5,10 +5,11 @@ A soak: valved serves a directory that changes, to clients whose connections go 
 proxies; an oracle (tests/soak_load) judges every answer, and memory and descriptors of valved are
 watched.
 
-    soak.py [--build DIR] [--rate N] [DURATION [SEED]]
+    soak.py [--rate N] [DURATION [SEED]]
 
-DURATION is 20s, 30min or 2h (default: 30min). It ends with status 0 if every answer was right, memory
-flat and no descriptor lost. A failure leaves its evidence in soak-SEED of the build directory.
+DURATION is 20s, 30min or 2h (default: 30min). It ends with status 0 if every answer was right,
+memory flat and no descriptor lost. VALVE_BUILD is where valve was built (default: the current
+directory); a failure leaves its evidence there, in soak-SEED.
 """
 import argparse
 import collections
@@ -25,7 +26,9 @@ import sys
 import threading
 import time
 
-# Name; how its clients reach it; how it reaches the server; whether all that is sent arrives; options.
+import support
+
+# How its clients reach it and it the server; whether all that is sent arrives; what it does.
 Proxy = collections.namedtuple("Proxy", "name listen target faithful options")
 PROXIES = (
     Proxy("splits", "unix", "unix", True, ("--split-random=16384",)),
@@ -39,6 +42,7 @@ PROXIES = (
 )
 
 FLAT = 0.01  # of memory, from minute 5 on
+FEW = 8  # connections and files that are just being opened or closed
 WARM_UP = 300  # seconds
 DEADLINE = 60
 
@@ -56,7 +60,7 @@ def seconds_of(text):
     return int(match[1]) * {"": 1, "s": 1, "min": 60, "h": 3600}[match[2]]
 
 
-# ---- What runs ------------------------------------------------------------------------------------
+# ---- What runs ---------------------------------------------------------------------------------
 
 class FaultProxy:
     """A running fault proxy; what it did is known once it has ended."""
@@ -145,7 +149,7 @@ class Load:
                 stream.close()
 
 
-# ---- What is watched --------------------------------------------------------------------------------
+# ---- What is watched ---------------------------------------------------------------------------
 
 def descriptors(pid):
     kinds = collections.Counter()
@@ -166,6 +170,10 @@ def take_sample(pid, start):
                   kinds["sockets"], kinds["files"], kinds["others"])
 
 
+def total(sample):
+    return sample.sockets + sample.files + sample.others
+
+
 def window(samples, begin, seconds=120):
     """Those of two minutes."""
     return [sample for sample in samples if begin <= sample.time <= begin + seconds]
@@ -180,36 +188,34 @@ class Growth:
         if not self.is_known:
             return
         self.kinds = {}
+        parts = window(late, WARM_UP), window(late, late[-1].time - 120)
+        self.descriptors = [statistics.median(map(total, part)) for part in parts]
         for kind in ("own", "pss", "resident"):
             early, last = (statistics.median(getattr(sample, kind) for sample in part)
-                           for part in (window(late, WARM_UP), window(late, late[-1].time - 120)))
+                           for part in parts)
             slope = statistics.linear_regression([sample.time for sample in late],
                                                  [getattr(sample, kind) for sample in late]).slope
             self.kinds[kind] = (early, last, last / max(early, 1) - 1, slope * 3600)
 
     @property
     def is_flat(self):
-        return self.kinds["own"][2] <= FLAT
+        return self.kinds["own"][2] <= FLAT and self.descriptors[1] <= self.descriptors[0] + FEW
 
 
-# ---- The soak ---------------------------------------------------------------------------------------
+# ---- The soak ----------------------------------------------------------------------------------
 
 class Soak:
     """
-    `meddle` is called with the server once the load has begun, `options` are the load's, `environment` is
-    the server's.
+    `meddle` is called with the server once the load has begun, `options` are the load's,
+    `environment` is the server's.
     """
 
-    def __init__(self, build, seconds, seed, rate, *, evidence=None, proxies=PROXIES, options=(),
+    def __init__(self, seconds, seed, rate, *, evidence=None, proxies=PROXIES, options=(),
                  environment=None, say=print, meddle=lambda server: None):
-        os.environ.setdefault("VALVE_BUILD", str(build))
-        import support  # pylint: disable=import-outside-toplevel; it reads VALVE_BUILD
-        self.support = support
-        self.build = pathlib.Path(build)
         self.seconds, self.seed, self.rate = seconds, seed, rate
         self.proxies, self.options, self.environment = proxies, options, environment
         self.say, self.meddle = say, meddle
-        self.evidence = evidence or self.build / f"soak-{seed}"
+        self.evidence = evidence or support.BUILD / f"soak-{seed}"
         self.samples = []
         self.done = {}
         self.counts = {}
@@ -221,7 +227,7 @@ class Soak:
             "listen 1": {"address": "127.0.0.1:0", "allow": "list size get exists del"},
         }
         with contextlib.ExitStack() as stack:
-            server = stack.enter_context(self.support.Server(
+            server = stack.enter_context(support.Server(
                 tcp=True, settings=settings, environment=self.environment))
             try:
                 self._run(server, stack)
@@ -243,7 +249,7 @@ class Soak:
             listen = (f"unix:{server.directory}/{proxy.name}" if proxy.listen == "unix"
                       else "127.0.0.1:0")
             running[proxy] = FaultProxy(
-                self.build / "tests/fault_proxy", listen, addresses[proxy.target],
+                support.BUILD / "tests/fault_proxy", listen, addresses[proxy.target],
                 [f"--seed={self.seed + number}", *proxy.options])
             stack.callback(running[proxy].kill)
             self.say(f"  {proxy.name}: {running[proxy].settings}")
@@ -257,7 +263,7 @@ class Soak:
         targets = [f"--{'faithful' if proxy.faithful else 'faulty'}={run.address}"
                    for proxy, run in running.items()]
         rest = server.descriptors()
-        load = Load([str(self.build / "tests/soak_load"), f"--root={server.root}",
+        load = Load([str(support.BUILD / "tests/soak_load"), f"--root={server.root}",
                      f"--spare={spare}", f"--seed={self.seed}", f"--seconds={self.seconds}",
                      f"--rate={self.rate}", f"--changes={max(1, self.rate // 5)}",
                      f"--evidence={server.directory}/evidence.txt", *self.options, *targets])
@@ -314,20 +320,21 @@ class Soak:
             self.say("too short to say anything of memory")
             return
         for kind, (early, last, grown, slope) in growth.kinds.items():
-            self.say(f"memory, {kind}: {early / 1024:.0f} KiB at minute 5, {last / 1024:.0f} KiB at "
-                     f"the end ({grown:+.2%}), slope {slope / 1024:+.1f} KiB an hour")
+            self.say(f"memory, {kind}: {early / 1024:.0f} KiB at minute 5, {last / 1024:.0f} KiB "
+                     f"at the end ({grown:+.2%}), slope {slope / 1024:+.1f} KiB an hour")
+        self.say("descriptors, median: {:.0f} at minute 5, {:.0f} at the end".format(
+            *growth.descriptors))
         if not growth.is_flat:
-            raise Failed(f"memory grew by more than {FLAT:.0%}")
+            raise Failed(f"memory or descriptors grew: more than {FLAT:.0%}, or {FEW}")
 
 
 def main():
     parser = argparse.ArgumentParser(description="Soaks valved in faults and judges its answers.")
-    parser.add_argument("--build", type=pathlib.Path, default=pathlib.Path.cwd(), metavar="DIR")
     parser.add_argument("--rate", type=int, default=1000, metavar="N")
     parser.add_argument("duration", nargs="?", type=seconds_of, default="30min")
     parser.add_argument("seed", nargs="?", type=int, default=random.randrange(1 << 32))
     options = parser.parse_args()
-    soak = Soak(options.build.resolve(), options.duration, options.seed, options.rate)
+    soak = Soak(options.duration, options.seed, options.rate)
     shutil.rmtree(soak.evidence, ignore_errors=True)
     try:
         soak.run()

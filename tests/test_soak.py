@@ -12,8 +12,8 @@ import support
 SEED = 4711
 RATE = 50 if support.WRAPPER else 150 if support.SANITIZED else 400
 DURATION = os.environ.get("VALVE_TEST_SOAK", "10s" if support.SMALL else "20s")
-COMMON = ("Size ok", "Get ok", "Exists true", "Exists false", "Del ok", "Get not-found", "Get bad-path",
-          "bad bad-request", "connections")
+COMMON = ("Size ok", "Get ok", "Exists true", "Exists false", "Del ok", "Get not-found",
+          "Get bad-path", "bad bad-request", "connections")
 RARE = ("ListAll ok", "Del not-found", "Size not-found", "bad malformed", "ends-complete",
         "ends-broken", "cancels", "directories-moved")
 NO_PRELOAD = "nothing can be preloaded before a sanitizer or Valgrind"
@@ -26,7 +26,7 @@ class TestSoak(unittest.TestCase):
         self.said = []
 
     def soak(self, seconds, *, rate=RATE, **settings):
-        made = soak.Soak(support.BUILD, seconds, SEED, rate, evidence=self.evidence,
+        made = soak.Soak(seconds, SEED, rate, evidence=self.evidence,
                          say=self.said.append, options=("--files=1000",), **settings)
         made.run()
         return made

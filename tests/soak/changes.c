@@ -49,7 +49,7 @@ static char *name_of(uint32_t file)
     return name;
 }
 
-/* ---- Writing --------------------------------------------------------------------------------------- */
+/* ---- Writing --------------------------------------------------------------------------------- */
 
 static void write_body(int descriptor, const struct body *body)
 {
@@ -141,7 +141,7 @@ void changes_begin(void)
     make_unserved();
 }
 
-/* ---- Moving directories ------------------------------------------------------------------------------ */
+/* ---- Moving directories ---------------------------------------------------------------------- */
 
 static bool is_clear(uint32_t file)
 {
@@ -193,7 +193,7 @@ static void move_back(void)
     }
 }
 
-/* ---- Choosing -------------------------------------------------------------------------------------- */
+/* ---- Choosing -------------------------------------------------------------------------------- */
 
 /* A quarter of all that is done is done to a few, and those change over time. */
 static uint32_t draw_file(void)
@@ -240,7 +240,7 @@ void change_something(void)
         write_file(file);
 }
 
-/* ---- Dels ------------------------------------------------------------------------------------------ */
+/* ---- Dels ------------------------------------------------------------------------------------ */
 
 void del_sent(uint32_t file)
 {

@@ -125,7 +125,7 @@ uint32_t files_find(const void *name, size_t size)
     return (uint32_t)file;
 }
 
-/* ---- Contents ------------------------------------------------------------------------------------ */
+/* ---- Contents -------------------------------------------------------------------------------- */
 
 static uint64_t word_at(const struct body *body, uint64_t offset)
 {

@@ -17,7 +17,7 @@ enum code { NOT_FOUND, BAD_PATH, BAD_REQUEST, CANCELLED, TIMEOUT, MALFORMED, OTH
 static const char *const codes[] = {"not-found", "bad-path", "bad-request",
                                     "cancelled", "timeout",  "malformed"};
 
-/* ---- Errors -------------------------------------------------------------------------------------- */
+/* ---- Errors ---------------------------------------------------------------------------------- */
 
 /* `code: words`, at most 512 bytes, without control characters. */
 static enum code read_code(const struct event *event)
@@ -99,7 +99,7 @@ static const char *judge_error(struct asked *asked, const struct event *event)
     return problem;
 }
 
-/* ---- Size, Exists, Del --------------------------------------------------------------------------- */
+/* ---- Size, Exists, Del ----------------------------------------------------------------------- */
 
 static bool has_size(uint32_t version, const void *answer)
 {
@@ -145,7 +145,7 @@ static const char *judge_ok(struct asked *asked)
                : "`not-found`: it was not there, or something else has removed it";
 }
 
-/* ---- Content ------------------------------------------------------------------------------------- */
+/* ---- Content --------------------------------------------------------------------------------- */
 
 static bool is_candidate(uint32_t version, const void *answer)
 {
@@ -201,7 +201,7 @@ static const char *end_content(struct asked *asked)
                : "another version of the content";
 }
 
-/* ---- Lists ------------------------------------------------------------------------------------------ */
+/* ---- Lists ----------------------------------------------------------------------------------- */
 
 struct listed {
     uint32_t file;
@@ -260,7 +260,7 @@ static const char *end_list(struct asked *asked)
     return NULL;
 }
 
-/* ---- All of them ------------------------------------------------------------------------------------ */
+/* ---- All of them ----------------------------------------------------------------------------- */
 
 /* A part of an answer that comes in parts. */
 static const char *judge_part(struct asked *asked, const struct event *event)

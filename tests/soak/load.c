@@ -46,7 +46,7 @@ _Noreturn void give_up(const char *what)
     exit(2);
 }
 
-/* ---- Options -------------------------------------------------------------------------------------- */
+/* ---- Options --------------------------------------------------------------------------------- */
 
 static const char usage[] =
     "usage: soak_load --root=DIR --spare=DIR [OPTION...]\n"
@@ -161,7 +161,7 @@ static void read_options(int argc, char **argv)
         refuse("two directories and an address are needed", argv[0]);
 }
 
-/* ---- The run ---------------------------------------------------------------------------------------- */
+/* ---- The run --------------------------------------------------------------------------------- */
 
 static int open_directory(const char *path)
 {

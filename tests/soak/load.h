@@ -75,7 +75,7 @@ extern struct load load;
 uint64_t now_ns(void);
 _Noreturn void give_up(const char *what);
 
-/* ---- What is known of the files (changes.c) ----------------------------------------------------- */
+/* ---- What is known of the files (changes.c) -------------------------------------------------- */
 
 /* Makes the tree that the load begins with. */
 void changes_begin(void);
@@ -100,7 +100,7 @@ void compare_all(void);
 /* The version that is there now: ABSENT, or UINT32_MAX for what no version ever was. */
 uint32_t version_on_disk(uint32_t file);
 
-/* ---- Judging answers (judge.c) ------------------------------------------------------------------ */
+/* ---- Judging answers (judge.c) --------------------------------------------------------------- */
 
 /*
  * Judges a part of an answer; *ret_over says whether it was the last. NULL, or what was expected
@@ -108,7 +108,12 @@ uint32_t version_on_disk(uint32_t file);
  */
 const char *judge(struct asked *asked, const struct event *event, bool *ret_over);
 
-/* ---- Connections (talk.c) ----------------------------------------------------------------------- */
+/* ---- What is asked (ask.c) ------------------------------------------------------------------ */
+
+/* Draws a request. Nothing is in flight before it is sent. */
+void draw_request(uint32_t id, struct asked *ret_asked, struct request *ret_request);
+
+/* ---- Connections (talk.c) -------------------------------------------------------------------- */
 
 void talk_begin(void);
 
@@ -119,7 +124,7 @@ unsigned talk(unsigned requests);
 /* Sends nothing more; answers that are owed come in. */
 void talk_end(void);
 
-/* ---- Counting and telling (report.c) ------------------------------------------------------------ */
+/* ---- Counting and telling (report.c) --------------------------------------------------------- */
 
 #define COUNT(name) count_up(name, NULL)
 

@@ -49,7 +49,7 @@ struct oracle {
     struct history histories[];
 };
 
-/* ---- Worlds ------------------------------------------------------------------------------------ */
+/* ---- Worlds ---------------------------------------------------------------------------------- */
 
 static uint32_t current(const struct world *world)
 {
@@ -87,7 +87,7 @@ static bool was_seen(const struct world *world, uint64_t since, oracle_fits *fit
     return false;
 }
 
-/* ---- Histories ----------------------------------------------------------------------------------- */
+/* ---- Histories ------------------------------------------------------------------------------- */
 
 /*
  * Whether a world explains every answer to come that the other explains: what ends later could be
@@ -196,7 +196,7 @@ static void free_slot(struct history *history, uint8_t slot)
         history->worlds[i].fates[slot] = FATE_OPEN;
 }
 
-/* ---- The oracle ------------------------------------------------------------------------------------ */
+/* ---- The oracle ------------------------------------------------------------------------------ */
 
 struct oracle *oracle_new(uint32_t files)
 {

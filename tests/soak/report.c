@@ -61,7 +61,7 @@ void remember(uint32_t file, const char *what, uint64_t detail)
     events[i].file = file;
 }
 
-/* ---- Evidence ------------------------------------------------------------------------------------ */
+/* ---- Evidence -------------------------------------------------------------------------------- */
 
 static void print_bytes(FILE *stream, const char *what, const uint8_t *bytes, size_t size)
 {

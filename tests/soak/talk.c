@@ -54,7 +54,7 @@ static struct connection connections[MOST_CONNECTIONS];
 static struct request request; /* the one that is being written */
 static bool ending;
 
-/* ---- Opening and closing --------------------------------------------------------------------------- */
+/* ---- Opening and closing --------------------------------------------------------------------- */
 
 static _Noreturn void accuse(const struct connection *connection, const struct asked *asked,
                              const struct event *event, const char *expected)
@@ -105,76 +105,7 @@ static void close_connection(struct connection *connection)
     connection->asked_count = 0;
 }
 
-/* ---- Asking ------------------------------------------------------------------------------------------ */
-
-static enum method draw_method(void)
-{
-    static const double shares[METHODS] = {
-        [LIST_ALL] = 0.005, [SIZE] = 0.2, [GET] = 0.45, [EXISTS] = 0.28};
-    double rest = random_fraction(&load.random);
-
-    for (int method = 0; method < DEL; method++) {
-        if (rest < shares[method])
-            return (enum method)method;
-        rest -= shares[method];
-    }
-    return DEL;
-}
-
-static size_t draw_bad_path(char path[REQUEST_ROOM])
-{
-    static const struct {
-        const char *path;
-        size_t size;
-    } short_ones[] = {{"", 0},        {"/f1", 3},    {"dir-1/", 6}, {"dir-1//f", 8}, {".", 1},
-                      {"a/../f1", 7}, {"./f100", 6}, {"..", 2},     {"a\0b", 3}};
-    const uint64_t count = sizeof short_ones / sizeof *short_ones;
-    const uint64_t which = random_below(&load.random, count + 2);
-
-    if (which < count) {
-        memcpy(path, short_ones[which].path, short_ones[which].size);
-        return short_ones[which].size;
-    }
-    memset(path, 'x', REQUEST_ROOM);
-    for (size_t i = 100; i < REQUEST_ROOM && which > count; i += 101)
-        path[i] = '/';
-    return which == count ? 256 : 4096; /* a component too long, or all of it */
-}
-
-/* What is asked about, and its path. */
-static size_t draw_subject(struct asked *asked, char path[REQUEST_ROOM])
-{
-    const double rest = random_fraction(&load.random);
-    uint64_t count = 0;
-
-    if (asked->method == LIST_ALL) {
-        asked->about = ABOUT_LIST;
-        return 0;
-    }
-    if (rest < 0.04) {
-        asked->about = ABOUT_BAD_PATH;
-        return draw_bad_path(path);
-    }
-    asked->file = rest < 0.08 ? NO_FILE : pick_file(asked->method == DEL);
-    if (asked->file != NO_FILE) {
-        asked->about = ABOUT_FILE;
-        return files_name(asked->file, path);
-    }
-    asked->about = ABOUT_UNSERVED;
-    while (files_unserved[count])
-        count++;
-    strcpy(path, files_unserved[random_below(&load.random, count)]);
-    return strlen(path);
-}
-
-static uint64_t draw_timeout(void)
-{
-    static const uint64_t timeouts[] = {0, 1, 5, 50, 1000, 60000};
-
-    if (!random_chance(&load.random, 0.05))
-        return NO_TIMEOUT;
-    return timeouts[random_below(&load.random, sizeof timeouts / sizeof *timeouts)];
-}
+/* ---- Asking ---------------------------------------------------------------------------------- */
 
 static void put_output(struct connection *connection, const void *bytes, size_t size)
 {
@@ -204,21 +135,9 @@ static void enter(struct connection *connection, const struct asked *asked)
 
 static void ask(struct connection *connection)
 {
-    struct asked asked = {.id = connection->next_id++,
-                          .method = draw_method(),
-                          .timeout = NO_TIMEOUT,
-                          .slot = NO_SLOT};
-    static char path[REQUEST_ROOM];
-    size_t size;
+    struct asked asked;
 
-    if (random_chance(&load.random, 0.02)) {
-        asked.about = ABOUT_BAD_REQUEST;
-        write_bad_request(&request, asked.id, (unsigned)random_below(&load.random, BAD_REQUESTS));
-    } else {
-        size = draw_subject(&asked, path);
-        asked.timeout = draw_timeout();
-        write_request(&request, asked.id, asked.method, path, size, asked.timeout);
-    }
+    draw_request(connection->next_id++, &asked, &request);
     enter(connection, &asked);
 }
 
@@ -235,7 +154,7 @@ static void cancel(struct connection *connection)
     COUNT("cancels");
 }
 
-/* ---- Sending ----------------------------------------------------------------------------------------- */
+/* ---- Sending --------------------------------------------------------------------------------- */
 
 static void end_malformed(struct connection *connection)
 {
@@ -313,7 +232,7 @@ static void send_output(struct connection *connection)
     }
 }
 
-/* ---- Receiving --------------------------------------------------------------------------------------- */
+/* ---- Receiving ------------------------------------------------------------------------------- */
 
 static struct asked *find_asked(struct connection *connection, uint32_t id)
 {
@@ -399,7 +318,7 @@ static void receive(struct connection *connection)
     }
 }
 
-/* ---- All of them --------------------------------------------------------------------------------------- */
+/* ---- All of them ----------------------------------------------------------------------------- */
 
 static void expect_progress(const struct connection *connection)
 {

@@ -12,7 +12,7 @@ enum major { UINT, NEGATIVE, BYTES, TEXT, ARRAY, MAP, TAG, SIMPLE };
 
 const char *const method_names[METHODS] = {"ListAll", "Size", "Get", "Exists", "Del"};
 
-/* ---- Writing ------------------------------------------------------------------------------------- */
+/* ---- Writing --------------------------------------------------------------------------------- */
 
 static void put(struct request *request, const void *bytes, size_t size)
 {
@@ -106,7 +106,7 @@ void write_bad_request(struct request *request, uint32_t id, unsigned which)
     }
 }
 
-/* ---- Reading ------------------------------------------------------------------------------------- */
+/* ---- Reading --------------------------------------------------------------------------------- */
 
 /* A place in what was read, as far as it has come. */
 struct cursor {

@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* ---- Writing ------------------------------------------------------------------------------------- */
+/* ---- Writing --------------------------------------------------------------------------------- */
 
 #define REQUEST_ROOM 8192 /* for any request */
 
@@ -33,7 +33,7 @@ void write_cancel(struct request *request, uint32_t id);
 #define BAD_REQUESTS 6
 void write_bad_request(struct request *request, uint32_t id, unsigned which);
 
-/* ---- Reading ------------------------------------------------------------------------------------- */
+/* ---- Reading --------------------------------------------------------------------------------- */
 
 #define READER_ROOM 16384
 

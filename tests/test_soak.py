@@ -63,14 +63,13 @@ class TestSoak(unittest.TestCase):
 
     def test_content_changed_behind_its_back_is_found(self):
         def change(server):
+            other = server.directory / "other"
             for path in self.files(server):
-                status = path.stat()
-                if status.st_size > 0:
-                    with open(path, "r+b") as file:
-                        first = file.read(1)
-                        file.seek(0)
-                        file.write(bytes([first[0] ^ 1]))
-                    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+                status, content = path.stat(), path.read_bytes()
+                if content:
+                    other.write_bytes(bytes([content[0] ^ 1]) + content[1:])
+                    os.utime(other, ns=(status.st_atime_ns, status.st_mtime_ns))
+                    other.rename(path)
 
         kept = self.expect_finding("WRONG ANSWER", proxies=(HONEST,), meddle=change)
         self.assertRegex(kept, "expected: other bytes")

@@ -9,7 +9,8 @@
 
 #include "tests/soak/load.h"
 
-#define OLD_ONES 24 /* versions back that an answer is compared with */
+#define OLD_ONES 24   /* versions back that an answer is compared with */
+#define NO_UTF8  0xfe /* is in each name that is none */
 
 /* The codes of errors that may come; all others are wrong. */
 enum code { NOT_FOUND, BAD_PATH, BAD_REQUEST, CANCELLED, TIMEOUT, MALFORMED, OTHER };
@@ -19,13 +20,14 @@ static const char *const codes[] = {"not-found", "bad-path", "bad-request",
 
 /* ---- Errors ---------------------------------------------------------------------------------- */
 
-/* `code: words`, at most 512 bytes, without control characters. */
+/* The text `code: words`, at most 512 bytes, without control characters. */
 static enum code read_code(const struct event *event)
 {
     const uint8_t *colon = memchr(event->text, ':', event->text_size);
     const size_t size = colon ? (size_t)(colon - event->text) : 0;
 
-    if (!colon || size + 2 >= event->text_size || colon[1] != ' ' || event->text_size > 512)
+    if (!colon || !event->is_text || size + 2 >= event->text_size || colon[1] != ' ' ||
+        event->text_size > 512)
         return OTHER;
     for (size_t i = 0; i < event->text_size; i++)
         if (event->text[i] < 0x20 || event->text[i] == 0x7f)
@@ -236,6 +238,8 @@ static const char *judge_file(struct asked *asked, const struct event *event)
 
     if (listed.file == NO_FILE)
         return "no such name";
+    if (event->is_text != !memchr(event->text, NO_UTF8, event->text_size))
+        return "text for what is UTF-8, bytes for what is not";
     if (asked->listed[listed.file / 8] & bit &&
         !oracle_could_see(load.oracle, listed.file, asked->since, is_absent, NULL))
         return "each file once";

@@ -168,7 +168,6 @@ static void end_malformed(struct connection *connection)
 
 static void end_cut(struct connection *connection)
 {
-
     write_request(&request, 1, GET, "never", 5, NO_TIMEOUT);
     put_output(connection, request.bytes, 1 + random_below(&load.random, request.size - 1));
     connection->shut = true;
@@ -211,7 +210,7 @@ static unsigned ask_some(struct connection *connection, unsigned most)
     return asked;
 }
 
-/* What the peer takes no more is found out by reading. */
+/* Why a send fails does not matter: what became of the connection is found out by reading. */
 static void send_output(struct connection *connection)
 {
     const size_t size = connection->output_end - connection->output_start;
@@ -322,8 +321,10 @@ static void receive(struct connection *connection)
 
 static void expect_progress(const struct connection *connection)
 {
+    const uint64_t now = now_ns();
+
     for (unsigned i = 0; i < connection->asked_count; i++)
-        if (connection->asked[i].sent + PATIENCE < now_ns())
+        if (connection->asked[i].sent + PATIENCE < now)
             accuse(connection, &connection->asked[i], NULL, "an answer within two minutes");
 }
 

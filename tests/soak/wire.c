@@ -188,6 +188,12 @@ static const uint8_t *take_string(struct cursor *cursor, size_t *ret_size)
     return take(cursor, (size_t)size);
 }
 
+static void take_text(struct cursor *cursor, struct event *event)
+{
+    event->is_text = cursor->next < cursor->end && *cursor->next >> 5 == TEXT;
+    event->text = take_string(cursor, &event->text_size);
+}
+
 /* Whether a text stands there; if not, nothing is taken. */
 static bool take_word(struct cursor *cursor, const char *word)
 {
@@ -232,7 +238,7 @@ static void take_sum(struct cursor *cursor, struct reader *reader, struct event 
         event->number = take_bool(cursor);
     } else if (take_word(cursor, "Error")) {
         event->kind = EVENT_ERROR;
-        event->text = take_string(cursor, &event->text_size);
+        take_text(cursor, event);
     } else if (take_word(cursor, "Content")) {
         event->kind = EVENT_CONTENT;
         event->number = take_value(cursor, BYTES, "content that is no bytes");
@@ -282,7 +288,7 @@ static void take_file(struct cursor *cursor, struct reader *reader, struct event
     if (take_value(cursor, MAP, "a file that is no map") != 3)
         refuse(cursor, "a file that has not three keys");
     expect_word(cursor, "path");
-    event->text = take_string(cursor, &event->text_size);
+    take_text(cursor, event);
     expect_word(cursor, "size");
     event->number = take_value(cursor, UINT, "a size that is no number");
     expect_word(cursor, "mtime");

@@ -58,6 +58,7 @@ struct event {
     int64_t mtime;
     const uint8_t *text; /* valid until more is read */
     size_t text_size;
+    bool is_text; /* and no byte string */
 };
 
 struct reader {

@@ -9,7 +9,8 @@ watched.
 
 DURATION is 20s, 30min or 2h (default: 30min). It ends with status 0 if every answer was right,
 memory flat and no descriptor lost. VALVE_BUILD is where valve was built (default: the current
-directory); a failure leaves its evidence there, in soak-SEED.
+directory): the samples are written there, to soak-SEED.csv, and the evidence of a failure, to
+soak-SEED.
 """
 import argparse
 import collections
@@ -286,6 +287,10 @@ class Soak:
             if time.monotonic() > start + self.seconds + 300:
                 raise Failed("the load does not end")
 
+    def write_samples(self, path):
+        rows = [Sample._fields, *self.samples]
+        path.write_text("".join(",".join(map(str, row)) + "\n" for row in rows))
+
     # ---- The report ----
 
     def report(self):
@@ -338,6 +343,7 @@ def main():
     shutil.rmtree(soak.evidence, ignore_errors=True)
     try:
         soak.run()
+        soak.write_samples(support.BUILD / f"soak-{soak.seed}.csv")
         soak.report()
     except Failed as failure:
         print(f"FAILED: {failure}\nevidence: {soak.evidence}", file=sys.stderr)

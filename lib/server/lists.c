@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "server/connection.h"
+#include "server/os.h"
 #include "server/worker.h"
 
 #define FIRST_ROOM 64 /* connections that the lists hold at first */
@@ -19,9 +20,20 @@ void valve_attendance_add(struct valve_attendance_list *list, struct valve_conne
     list->count++;
 }
 
+struct valve_connection *valve_attendance_take(struct valve_attendance_list *list)
+{
+    struct valve_connection *connection = valve_attendance_at(list, 0)->connection;
+
+    list->head = (list->head + 1) & (list->room - 1);
+    /* From the beginning again: memory is touched for what is busy at once, not for all there is. */
+    if (--list->count == 0)
+        list->head = 0;
+    return connection;
+}
+
 static int attendance_grow(struct valve_attendance_list *list, size_t room)
 {
-    struct valve_attendance *ring = calloc(room, sizeof *ring);
+    struct valve_attendance *ring = malloc(room * sizeof *ring);
 
     if (ring == NULL)
         return -ENOMEM;
@@ -34,10 +46,14 @@ static int attendance_grow(struct valve_attendance_list *list, size_t room)
 
 static int waiting_grow(struct valve_worker *worker, size_t room)
 {
-    struct valve_connection **waiting = realloc(worker->waiting, room * sizeof *waiting);
+    struct valve_connection **waiting = malloc(room * sizeof *waiting);
 
     if (waiting == NULL)
         return -ENOMEM;
+    /* Not by realloc, which would copy, and so commit, what nobody ever waited in. */
+    if (worker->waiting_count > 0)
+        memcpy(waiting, worker->waiting, worker->waiting_count * sizeof *waiting);
+    free(worker->waiting);
     worker->waiting = waiting;
     worker->waiting_room = room;
     return 0;
@@ -55,7 +71,11 @@ int valve_worker_make_room(struct valve_worker *worker)
     /* The list that is checked grows last: where one of them fails, all are tried again. */
     if (waiting_grow(worker, room) < 0 || attendance_grow(&worker->deferred, room) < 0)
         return -ENOMEM;
-    return attendance_grow(&worker->attention, room);
+    if (attendance_grow(&worker->attention, room) < 0)
+        return -ENOMEM;
+    /* What doubling leaves behind, here and in libevent's map of descriptors, would stay resident. */
+    valve_os_trim_heap();
+    return 0;
 }
 
 void valve_worker_wait_for_fiber(struct valve_worker *worker, struct valve_connection *connection)

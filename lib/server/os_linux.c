@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/sockios.h>
+#include <malloc.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
@@ -137,4 +138,9 @@ bool valve_os_peer_gone(int socket)
     struct pollfd peer = {.fd = socket, .events = POLLIN};
 
     return poll(&peer, 1, 0) > 0 && (peer.revents & (POLLHUP | POLLERR)) != 0;
+}
+
+void valve_os_trim_heap(void)
+{
+    malloc_trim(0);
 }

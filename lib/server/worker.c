@@ -48,12 +48,8 @@ void valve_worker_closed(struct valve_worker *worker)
 
 static void collect_deferred(struct valve_worker *worker)
 {
-    while (worker->deferred.count > 0) {
-        valve_attendance_add(&worker->attention,
-                             valve_attendance_at(&worker->deferred, 0)->connection);
-        worker->deferred.head = (worker->deferred.head + 1) & (worker->deferred.room - 1);
-        worker->deferred.count--;
-    }
+    while (worker->deferred.count > 0)
+        valve_attendance_add(&worker->attention, valve_attendance_take(&worker->deferred));
 }
 
 /*
@@ -70,14 +66,8 @@ static void attend_batch(struct valve_worker *worker)
     for (size_t i = 0; i < read; i++)
         valve_intake_process(worker, valve_attendance_at(&worker->attention, i));
     valve_scheduler_run(worker->scheduler, worker->now);
-    for (size_t i = 0; i < read; i++) {
-        struct valve_connection *connection =
-            valve_attendance_at(&worker->attention, 0)->connection;
-
-        worker->attention.head = (worker->attention.head + 1) & (worker->attention.room - 1);
-        worker->attention.count--;
-        valve_connection_settle(worker, connection);
-    }
+    for (size_t i = 0; i < read; i++)
+        valve_connection_settle(worker, valve_attendance_take(&worker->attention));
 }
 
 static void turn(struct valve_worker *worker)

@@ -107,6 +107,7 @@ void valve_worker_free_lists(struct valve_worker *worker);
 int valve_worker_make_room(struct valve_worker *worker);
 
 void valve_attendance_add(struct valve_attendance_list *list, struct valve_connection *connection);
+struct valve_connection *valve_attendance_take(struct valve_attendance_list *list);
 
 static inline struct valve_attendance *valve_attendance_at(struct valve_attendance_list *list,
                                                            size_t index)

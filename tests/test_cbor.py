@@ -190,6 +190,7 @@ class Faults(Tool):
         ("break", sequence("Sum") + b"\xff", 4, "not well-formed"),
         ("reserved", b"\xa1\x63Put\x82\x1c", 6, "Put[0]: not well-formed"),
         ("end", sequence("Sum", {"Log": "words"})[:-1], 14, "Log: the bytes end here"),
+        ("traffic", sequence([1, "Sum"]), 0, "found an array; is this traffic? Then -t to-server"),
         ("too_large", b"\x9a\xff\xff\xff\xff", 0, "announces more than 16777216 bytes"),
         ("too_deep", b"\x81" * 300, 256, "[0]: nested deeper than 256 levels"),
     ])

@@ -35,7 +35,7 @@ struct scope {
 static int generate(struct generation *generation, const struct valve_type *type, void *value,
                     const struct scope *scope);
 
-/* ---- Choices ---------------------------------------------------------------------------------- */
+/* ---- Choices --------------------------------------------------------------------------------- */
 
 uint64_t valve_random_next(struct valve_random *random)
 {
@@ -66,7 +66,7 @@ static void spend(struct generation *generation, size_t size)
     generation->budget -= size < generation->budget ? size : generation->budget;
 }
 
-/* ---- Scalars ---------------------------------------------------------------------------------- */
+/* ---- Scalars --------------------------------------------------------------------------------- */
 
 /* Of numbers from 0 to `span`: often the first or the last. */
 static uint64_t choose_offset(struct generation *generation, uint64_t span)
@@ -168,7 +168,7 @@ static void generate_uint(struct generation *generation, const struct valve_type
                   : type->low + valve_random_below(generation->random, last - type->low + 1);
 }
 
-/* ---- What holds other values ------------------------------------------------------------------ */
+/* ---- What holds other values ----------------------------------------------------------------- */
 
 static int generate_member(struct generation *generation, const struct valve_member *member,
                            void *value, const struct scope *scope)

@@ -99,7 +99,7 @@ void valve_generate_text(struct valve_random *random, char *data, size_t size)
     }
 }
 
-/* ---- Items ------------------------------------------------------------------------------------ */
+/* ---- Items ----------------------------------------------------------------------------------- */
 
 struct room {
     struct valve_random *random;

@@ -31,6 +31,7 @@ struct task {
     struct store_file file;
     struct content *content;
     struct walk *walk;
+    bool may_rest;
     char path[]; /* terminated */
 };
 
@@ -214,7 +215,11 @@ void jobs_close(const struct service *service, struct valve_call *call, struct s
 
 static int call_walk(struct task *task)
 {
-    return walk_next_batch(task->walk);
+    int r = walk_next_batch(task->walk);
+
+    if (task->may_rest || store_is_shortage(r))
+        walk_rest(task->walk);
+    return r;
 }
 
 int jobs_walk(const struct service *service, struct valve_call *call, struct walk **walk)
@@ -225,6 +230,7 @@ int jobs_walk(const struct service *service, struct valve_call *call, struct wal
     if (!task)
         return -ENOMEM;
     task->walk = *walk;
+    task->may_rest = valve_reply_waits_for_client(call);
     *walk = NULL;
     r = task_run(service, call, &task);
     if (task) {

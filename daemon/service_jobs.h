@@ -38,7 +38,8 @@ int jobs_read(const struct service *service, struct valve_call *call, const char
 void jobs_close(const struct service *service, struct valve_call *call, struct store_file *file);
 
 /*
- * As walk_next_batch(). The job takes the walk, and gives it back unless it was abandoned: then
+ * As walk_next_batch(), after which the walk rests if its client is slow, or if something is short
+ * that it holds itself. The job takes the walk, and gives it back unless it was abandoned: then
  * *walk is NULL.
  */
 int jobs_walk(const struct service *service, struct valve_call *call, struct walk **walk);

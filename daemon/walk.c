@@ -164,6 +164,12 @@ static void close_shallowest(struct walk *walk)
     level->descriptor = -1;
 }
 
+void walk_rest(struct walk *walk)
+{
+    while (walk->closed < walk->depth)
+        close_shallowest(walk);
+}
+
 /* Goes into the directory that walk->path names. */
 static int enter(struct walk *walk)
 {
@@ -192,7 +198,7 @@ static void leave(struct walk *walk)
     path_pop(walk);
 }
 
-/* Opens the last level again, if it is still there. */
+/* Opens the last level again. If it is not there any more, nor is what it had left. */
 static int reopen(struct walk *walk)
 {
     struct level *level = last_level(walk);
@@ -206,6 +212,7 @@ static int reopen(struct walk *walk)
         identity.inode != level->identity.inode ||
         lseek(descriptor, level->offset, SEEK_SET) != level->offset) {
         level->ended = true;
+        walk->next_entry = walk->entries_end = 0;
         return 0;
     }
     level->descriptor = steal_descriptor(&descriptor);
@@ -358,7 +365,7 @@ static int step(struct walk *walk)
     if (!walk->started)
         return start(walk);
     if (walk->next_entry < walk->entries_end)
-        return next_entry(walk);
+        return last_level(walk)->descriptor < 0 ? reopen(walk) : next_entry(walk);
     if (walk->names.used > last_level(walk)->names)
         return descend(walk);
     if (!last_level(walk)->ended)

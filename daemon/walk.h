@@ -43,6 +43,12 @@ void walk_free(struct walk *walk);
  */
 int walk_next_batch(struct walk *walk);
 
+/*
+ * Closes the directories that it has open, as it does with those far up: for a while in which
+ * nothing is asked of it. What the batch holds stays.
+ */
+void walk_rest(struct walk *walk);
+
 /* The next file of the batch; false when there is none. The path is valid until the next batch. */
 bool walk_take(struct walk *walk, struct walk_file *ret_file);
 

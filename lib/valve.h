@@ -414,6 +414,12 @@ int valve_reply_turn(struct valve_call *call) VALVE_MUST_USE;
 int valve_reply_try_turn(struct valve_call *call) VALVE_MUST_USE;
 
 /*
+ * Whether output waits for the client to read: who holds what is scarce, and could do without it
+ * until the client goes on, may let go of it.
+ */
+bool valve_reply_waits_for_client(const struct valve_call *call);
+
+/*
  * A list, element by element. begin takes the turn; add may wait for the client to read (0,
  * -ECANCELED, -ETIMEDOUT, -ENOMEM; -EINVAL: the element breaks its type; -ELOOP: it is nested
  * deeper than a fiber_stack has room for; -EMSGSIZE: it is larger than an output buffer). After an

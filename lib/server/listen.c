@@ -12,6 +12,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "server/os.h"
+
 static int explain(const struct valve_address *address, const char *what, int error,
                    struct valve_error *ret_error)
 {
@@ -85,8 +87,17 @@ static void note_bound_address(struct valve_listening *listening)
     }
 }
 
+/* What the connections that are accepted inherit. */
+static void prepare_tcp(int descriptor, uint64_t send_timeout)
+{
+    int yes = 1;
+
+    setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
+    valve_os_watch_peers(descriptor, send_timeout);
+}
+
 static int bind_and_listen(struct valve_listening *listening,
-                           const struct valve_listener_options *options,
+                           const struct valve_listener_options *options, uint64_t send_timeout,
                            struct valve_error *ret_error)
 {
     const struct valve_address *address = &listening->address;
@@ -99,8 +110,7 @@ static int bind_and_listen(struct valve_listening *listening,
         fchmod(descriptor, options->mode);
     } else {
         setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
-        setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes); /* inherited */
-        setsockopt(descriptor, SOL_SOCKET, SO_KEEPALIVE, &yes, sizeof yes);
+        prepare_tcp(descriptor, send_timeout);
         if (address->socket.any.sa_family == AF_INET6)
             setsockopt(descriptor, IPPROTO_IPV6, IPV6_V6ONLY, &yes, sizeof yes);
     }
@@ -116,7 +126,7 @@ static int bind_and_listen(struct valve_listening *listening,
 }
 
 int valve_listening_open(struct valve_listening *listening,
-                         const struct valve_listener_options *options,
+                         const struct valve_listener_options *options, uint64_t send_timeout,
                          struct valve_error *ret_error)
 {
     struct valve_listening made = {.descriptor = -1};
@@ -134,7 +144,7 @@ int valve_listening_open(struct valve_listening *listening,
                              SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (made.descriptor < 0)
         return explain(&made.address, "cannot make a socket", errno, ret_error);
-    r = bind_and_listen(&made, options, ret_error);
+    r = bind_and_listen(&made, options, send_timeout, ret_error);
     if (r < 0) {
         valve_listening_close(&made);
         return r;

@@ -37,6 +37,11 @@ struct valve_attendance_list {
     size_t room; /* a power of two, at least the worker's connections */
 };
 
+/* Connections that wait for a fiber, first come, first served; linked through their inputs. */
+struct valve_waiting_list {
+    struct valve_connection *first, *last;
+};
+
 struct valve_worker {
     struct valve_server *server;
     unsigned index;
@@ -65,11 +70,10 @@ struct valve_worker {
     struct valve_scanner *scanner; /* for items that come whole */
 
     struct valve_scheduler *scheduler;
-    unsigned max_calls, calls;         /* fibers: most, and now */
-    bool no_stack;                     /* the last fiber could not be started */
-    struct valve_connection **waiting; /* connections that wait for a fiber, in turn */
-    size_t waiting_count, waiting_room;
-    struct valve_wait_queue next_turn;                       /* fibers that let others go first */
+    unsigned max_calls, calls;            /* fibers: most, and now */
+    bool no_stack;                        /* the last fiber could not be started */
+    struct valve_waiting_list waiting[2]; /* for a fiber: who holds some, and [1]: who holds none */
+    struct valve_wait_queue next_turn;    /* fibers that let others go first */
     struct valve_wait_queue jobs_wanted[VALVE_JOB_DATA + 1]; /* fibers that wait to order one */
     unsigned jobs[VALVE_JOB_DATA + 1]; /* ordered from the pool, of each kind */
     unsigned max_jobs;                 /* most of a kind */

@@ -13,6 +13,12 @@
 #include "daemon/service.h"
 #include "daemon/walk.h"
 
+/*
+ * The descriptors of jobs_open(), jobs_read() and jobs_close() are the call's, by valve_call_hold():
+ * one that the job owns, and one for whatever comes after it. So are those that a walk is allowed.
+ */
+#define JOBS_FILE_HELD 2
+
 /* As store_stat(), store_open(), store_remove(). */
 int jobs_stat(const struct service *service, struct valve_call *call, const char *path,
               struct store_info *ret_info);

@@ -50,6 +50,7 @@ struct walk {
     struct level *levels; /* the root first; the last is the one being read */
     size_t depth, room;
     size_t closed;                 /* so many levels from the root on are closed */
+    unsigned allowed;              /* levels that may stay open between batches */
     char path[STORE_PATH_MAX + 1]; /* of the last level; "" for the root */
     bool started;
 
@@ -75,8 +76,19 @@ int walk_new(const struct store *store, struct walk **ret_walk)
         return -ENOMEM;
     memset(walk, 0, offsetof(struct walk, entries));
     walk->store = store;
+    walk->allowed = WALK_OPEN_MAX;
     *ret_walk = walk;
     return 0;
+}
+
+void walk_allow(struct walk *walk, unsigned directories)
+{
+    walk->allowed = directories < WALK_OPEN_MAX ? directories : WALK_OPEN_MAX;
+}
+
+unsigned walk_allowed(const struct walk *walk)
+{
+    return walk->allowed;
 }
 
 void walk_free(struct walk *walk)
@@ -178,7 +190,7 @@ static int enter(struct walk *walk)
 
     if (r < 0)
         return r;
-    if (walk->depth - walk->closed == WALK_OPEN_MAX)
+    while (walk->depth > walk->closed && walk->depth - walk->closed >= walk->allowed)
         close_shallowest(walk);
     r = store_open_directory(walk->store, walk->path, &level.descriptor, &level.identity);
     if (r < 0)
@@ -374,7 +386,7 @@ static int step(struct walk *walk)
     return 0;
 }
 
-int walk_next_batch(struct walk *walk)
+static int gather(struct walk *walk)
 {
     walk->next_record = walk->batch_end = 0;
     for (unsigned steps = 0; steps < BATCH_STEPS && !walk_ended(walk); steps++) {
@@ -389,6 +401,15 @@ int walk_next_batch(struct walk *walk)
             return r;
     }
     return 0;
+}
+
+int walk_next_batch(struct walk *walk)
+{
+    int r = gather(walk);
+
+    if (walk->allowed == 0)
+        walk_rest(walk);
+    return r;
 }
 
 bool walk_take(struct walk *walk, struct walk_file *ret_file)

@@ -30,6 +30,13 @@ struct walk_file {
 /* Readies a walk over a store, which must outlive it. Opens nothing yet. 0 or -ENOMEM. */
 int walk_new(const struct store *store, struct walk **ret_walk);
 
+/*
+ * Lets it keep at most so many directories open between batches; without, WALK_OPEN_MAX. None is
+ * enough: then it opens the directory where it is once more for each batch.
+ */
+void walk_allow(struct walk *walk, unsigned directories);
+unsigned walk_allowed(const struct walk *walk);
+
 /* Ends it, wherever it is. NULL is accepted. May wait as little as closing a directory does. */
 void walk_free(struct walk *walk);
 

@@ -221,6 +221,7 @@ int valve_worker_init(struct valve_worker *worker, struct valve_server *server, 
     worker->stop.deliver = on_stop;
     worker->cut.deliver = on_cut;
     worker->max_jobs = JOBS_OF_WORKERS / server->worker_count + 1;
+    worker->held.most = (unsigned)(server->options.max_held / server->worker_count);
     valve_timeouts_init(&worker->timeouts, &server->options);
     worker->mailbox.descriptor = -1;
     r = valve_mailbox_init(&worker->mailbox);

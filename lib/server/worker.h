@@ -15,6 +15,7 @@
 #include "fiber/fiber.h"
 #include "rpc/scanner.h"
 #include "server/buffer.h"
+#include "server/held.h"
 #include "server/mailbox.h"
 #include "server/table.h"
 #include "server/timeouts.h"
@@ -77,6 +78,7 @@ struct valve_worker {
     struct valve_wait_queue jobs_wanted[VALVE_JOB_DATA + 1]; /* fibers that wait to order one */
     unsigned jobs[VALVE_JOB_DATA + 1]; /* ordered from the pool, of each kind */
     unsigned max_jobs;                 /* most of a kind */
+    struct valve_held held;
 
     struct valve_buffer_pool buffers;
     struct valve_output *spare_outputs;

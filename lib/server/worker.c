@@ -19,7 +19,7 @@
 
 #define WARM_STACKS     64
 #define JOBS_OF_WORKERS 1024 /* jobs out at once, shared out among the workers */
-#define NS_PER_MS       1000000
+#define MEMORY_RETRY    100000000 /* ns: nobody tells when memory has come free elsewhere */
 
 static _Thread_local struct valve_worker *current_worker;
 
@@ -97,6 +97,8 @@ static void set_alarm(struct valve_worker *worker)
     uint64_t wait;
     struct timeval timeout;
 
+    if (worker->no_stack && valve_worker_has_waiting(worker))
+        next = earlier(next, worker->now + MEMORY_RETRY);
     if (next >= worker->alarm_at)
         return;
     wait = next > worker->now ? next - worker->now : 0;

@@ -125,6 +125,11 @@ static inline struct valve_attendance *valve_attendance_at(struct valve_attendan
 void valve_worker_wait_for_fiber(struct valve_worker *worker, struct valve_connection *connection);
 void valve_worker_forget(struct valve_worker *worker, struct valve_connection *connection);
 
+static inline bool valve_worker_has_waiting(const struct valve_worker *worker)
+{
+    return worker->waiting[false].first != NULL || worker->waiting[true].first != NULL;
+}
+
 /* Attends to a connection that waits for a fiber and may have one now; whether there was one. */
 bool valve_worker_offer_fiber(struct valve_worker *worker);
 

@@ -25,6 +25,7 @@ static void job_done(struct valve_message *message)
     worker->jobs[job->kind]--;
     valve_wait_queue_wake_one(&worker->jobs_wanted[job->kind]);
     if (waiter == NULL) {
+        valve_held_give_back(&worker->held, job->held);
         if (worker->server->pool != NULL)
             valve_pool_release(worker->server->pool, job);
         else
@@ -70,6 +71,7 @@ int valve_call_run(struct valve_call *call, struct valve_job *job)
         if (job->waiter == NULL)
             return 0; /* it is done all the same */
         job->waiter = NULL;
+        call->held -= job->held; /* the job's own until it has ended */
         valve_pool_abandon(job);
         return r;
     }

@@ -53,7 +53,7 @@ static int duplicate(struct valve_call *call, int descriptor)
     int copy, r = 0;
 
     while ((copy = fcntl(descriptor, F_DUPFD_CLOEXEC, 0)) < 0 && r == 0) {
-        if (errno != EMFILE || valve_deadline(0) >= deadline)
+        if ((errno != EMFILE && errno != ENFILE) || valve_deadline(0) >= deadline)
             return -errno;
         r = valve_call_sleep(call, valve_deadline(RETRY));
     }
@@ -68,7 +68,10 @@ static int bring_in(struct valve_call *call, int descriptor, off_t offset, size_
     if (self == NULL)
         return -ENOMEM;
     *self = (struct bring_in_job){
-        .job = {.work = bring_in_work, .release = bring_in_release, .kind = VALVE_JOB_DATA},
+        .job = {.work = bring_in_work,
+                .release = bring_in_release,
+                .kind = VALVE_JOB_DATA,
+                .held = call->held > 1}, /* one is its own, one the handler's */
         .descriptor = duplicate(call, descriptor),
         .offset = offset,
         .size = size,

@@ -3,6 +3,7 @@
 import contextlib
 import datetime
 import itertools
+import select
 import socket
 import struct
 import threading
@@ -41,6 +42,22 @@ class NeverReading(unittest.TestCase):
         else:
             self.assertLess(sent, PIPELINED)
         server.expect_descriptors(descriptors + 1)
+
+    def test_a_deep_list(self):
+        """The walk holds no directory while its client does not read, and loses nothing by that."""
+        server = self.enterContext(support.Server())
+        deep = "/".join(f"{number}{'d' * 60}" for number in range(20))
+        names = {f"{deep}/{'n' * 200}{number}" for number in range(1000)}
+        for name in names:
+            server.write(name)
+        with server.connect() as wire:
+            wire.ask({"Exists": "nothing"})
+            descriptors = server.descriptors()
+            wire.request(1, "ListAll")
+            support.wait_until(lambda: select.select([wire.socket], [], [], 0)[0], "a reply")
+            server.expect_descriptors(descriptors)
+            id, reply = wire.reply()
+        self.assertEqual({file["path"] for file in reply["List"]}, names)
 
     def send_a_million(self, server, request, other):
         """Until all is sent or the server has closed the connection. How many were."""

@@ -186,7 +186,7 @@ START_TEST(a_paused_connection_costs_nothing_and_is_not_kept)
     enum { PEERS = 1000, IDLE_MS = 300 };
     static struct peer peers[PEERS];
     const struct linger at_once = {.l_onoff = 1};
-    const enum pause why = _i / 2;
+    const enum pause why = (enum pause)(_i / 2);
     uint64_t before, sitting, leaving;
 
     rig.is_tcp = _i % 2 == 1;

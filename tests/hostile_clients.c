@@ -162,7 +162,7 @@ struct hostile_clients *hostile_clients_start(const struct valve_address *addres
     if (clients->clients == NULL || clients->events < 0)
         fail("no memory");
     for (unsigned i = 0; i < clients->count; i++)
-        clients->clients[i].kind = i / of_each_kind;
+        clients->clients[i].kind = (enum hostile_kind)(i / of_each_kind);
     if (pthread_create(&clients->thread, NULL, run, clients) != 0)
         fail("no thread");
     while (sem_wait(&clients->begun) < 0)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What a thousand clients that trickle, and a thousand that stopped reading, do to those that
- * behave: the latency of the latter, without and with the former, in turn; how long the server bears
- * with these; and its memory. valved has one worker on one CPU, all clients are on another. The
+ * behave: the latency of the latter, without and with the former, in turn; how long the server
+ * bears with these; and its memory. valved has one worker on one CPU, all clients are on another. The
  * medians of several rounds are printed.
  */
 #include <config.h>

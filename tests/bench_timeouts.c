@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What the timeouts of connections cost, however many there are: a request that comes and is
- * answered (out of the idle queue and in again), a byte of a request, and a look at what has run out;
- * beside the same with a timer of libevent for each connection.
+ * answered (out of the idle queue and in again), one byte, and a look at what has run out. Beside
+ * it the same with a timer of libevent for each connection.
  */
 #include <config.h>
 

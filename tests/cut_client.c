@@ -6,10 +6,10 @@
  *     cut_client ADDRESS CONVERSATION REPLIES send|receive reset|end|stop FIRST LAST STEP
  *
  * The conversation, requests in a file, is sent up to the cut, or whole; what comes back is
- * received whole, or up to the cut. Then the connection is reset, or (end) the sending side is shut
- * down and all answers that are owed must come, or (stop) it is left alone, and reset when 50 others
- * were. After each one another connection must be answered. REPLIES tells, in lines of two numbers,
- * how many bytes of answers are owed once so many of the requests were sent.
+ * received whole, or up to the cut. Then the connection is reset, or (end) the sending side is
+ * shut down and all answers that are owed must come, or (stop) it is left alone, and reset when 50
+ * others were. After each one another connection must be answered. REPLIES tells, in lines of two
+ * numbers, how many bytes of answers are owed once so many of the requests were sent.
  */
 #include <config.h>
 

@@ -100,8 +100,8 @@ class Cuts(unittest.TestCase):
         self.recorded = Recorded(self.server, tcp)
         size = self.recorded.size
         middle = [(1000, size - 1001, STRIDE)]
-        edges = [(0, 999, 7 if support.SMALL else 1), (size - 1000, size, 7 if support.SMALL else 1)]
-        self.check("receive", how, tcp, edges[:1] + middle + edges[1:])
+        step = 7 if support.SMALL else 1
+        self.check("receive", how, tcp, [(0, 999, step), *middle, (size - 1000, size, step)])
 
 
 if __name__ == "__main__":

@@ -306,7 +306,7 @@ static void come_and_end(const struct place *place, enum end end, struct peer *o
 START_TEST(everything_is_given_back)
 {
     const struct place *place = &places[_i / ENDS];
-    const enum end end = _i % ENDS;
+    const enum end end = (enum end)(_i % ENDS);
     uint64_t descriptors, memory = 0;
     struct peer other;
 

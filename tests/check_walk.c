@@ -30,6 +30,7 @@
 
 static struct tree tree;
 static unsigned descriptors_before;
+static bool rests; /* the walk, after each batch */
 
 static void set_up(void)
 {
@@ -130,6 +131,10 @@ static void finish_walk(struct walk *walk, struct lines *lines)
         ck_assert_int_eq(walk_next_batch(walk), 0);
         take_batch(walk, lines);
         ck_assert_uint_le(tree_descriptors(), descriptors_before + HELD_MAX + WALK_OPEN_MAX);
+        if (rests) {
+            walk_rest(walk);
+            ck_assert_uint_le(tree_descriptors(), descriptors_before + HELD_MAX);
+        }
     }
     lines_sort(lines);
 }
@@ -245,6 +250,16 @@ START_TEST(test_deep)
     char path[1024];
 
     make_deep(path, 90);
+    assert_lists_all(&(struct store_options){.by_hand = _i}, 12 * 300 + 78 * 2 + 1);
+}
+END_TEST
+
+START_TEST(test_resting)
+{
+    char path[1024];
+
+    make_deep(path, 90);
+    rests = true;
     assert_lists_all(&(struct store_options){.by_hand = _i}, 12 * 300 + 78 * 2 + 1);
 }
 END_TEST
@@ -541,7 +556,7 @@ static void walk_to_a_bottom(struct walk *walk, struct lines *found)
 /* While the walk is far below, a directory near the root is moved away and replaced. */
 START_TEST(test_renamed_above)
 {
-    struct store *store = open_store(&(struct store_options){.by_hand = _i});
+    struct store *store = open_store(&(struct store_options){.by_hand = _i % WAYS});
     struct lines found = {0};
     struct walk *walk;
     char path[64];
@@ -555,6 +570,9 @@ START_TEST(test_renamed_above)
     }
     ck_assert_int_eq(walk_new(store, &walk), 0);
     walk_to_a_bottom(walk, &found);
+    rests = _i >= WAYS;
+    if (rests)
+        walk_rest(walk);
     ck_assert_int_eq(renameat(tree.fd, "root/above", tree.fd, "outside/above"), 0);
     tree_directory(&tree, "root/above");
     for (unsigned i = 0; i < 50; i++) {
@@ -672,6 +690,7 @@ static Suite *walk_suite(void)
     tcase_add_loop_test(tcase, test_odd_entries, 0, WAYS);
     tcase_add_loop_test(tcase, test_wide, 0, WAYS);
     tcase_add_loop_test(tcase, test_deep, 0, WAYS);
+    tcase_add_loop_test(tcase, test_resting, 0, WAYS);
     tcase_add_loop_test(tcase, test_deeper_than_paths, 0, WAYS);
     tcase_add_loop_test(tcase, test_links_listed, 0, WAYS);
     tcase_add_loop_test(tcase, test_hidden, 0, WAYS);
@@ -679,7 +698,7 @@ static Suite *walk_suite(void)
     tcase_add_loop_test(tcase, test_one_filesystem, 0, WAYS);
     tcase_add_loop_test(tcase, test_unreadable_root, 0, WAYS);
     tcase_add_loop_test(tcase, test_churn, 0, WAYS);
-    tcase_add_loop_test(tcase, test_renamed_above, 0, WAYS);
+    tcase_add_loop_test(tcase, test_renamed_above, 0, 2 * WAYS);
     tcase_add_loop_test(tcase, test_given_up, 0, WAYS);
     tcase_add_test(tcase, test_memory);
     tcase_add_loop_test(tcase, test_shortage, 0, WAYS);

@@ -15,8 +15,6 @@
 #include "server/server.h"
 #include "server/worker.h"
 
-#define REQUESTS_A_TURN 64 /* then the worker's other connections have theirs */
-
 /* Whether another byte is wanted: not behind a request that cannot be started yet. */
 bool valve_intake_is_wanted(const struct valve_connection *connection)
 {
@@ -140,8 +138,8 @@ static size_t start_requests(struct valve_worker *worker, struct valve_connectio
          started++) {
         const uint8_t *item = data + done;
 
-        if (started == REQUESTS_A_TURN || (!valve_intake_may_start(worker, connection) &&
-                                           !valve_call_is_cancel(item, scan->complete)))
+        if (started == worker->share || (!valve_intake_may_start(worker, connection) &&
+                                         !valve_call_is_cancel(item, scan->complete)))
             return done;
         if (valve_call_take(worker, connection, item, scan->complete) == -EAGAIN) {
             worker->no_stack = true;

@@ -20,6 +20,11 @@
 
 #define LOCK_TRIES    200 /* that a server that starts beside this one has to finish */
 #define LOCK_PAUSE_NS 10000000
+/*
+ * Bytes that the kernel takes for a client before they may go out. Left alone it takes megabytes
+ * for each that does not read, and with some hundreds of these all TCP of the machine stands still.
+ */
+#define UNSENT_MOST (256 * 1024)
 
 static int explain(const struct valve_address *address, const char *what, int error,
                    struct valve_error *ret_error)
@@ -126,6 +131,7 @@ static void prepare_tcp(int descriptor, uint64_t send_timeout)
     int yes = 1;
 
     setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
+    valve_os_bound_unsent(descriptor, UNSENT_MOST);
     valve_os_watch_peers(descriptor, send_timeout);
 }
 

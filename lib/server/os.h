@@ -42,6 +42,12 @@ int valve_os_bring_in(int file, off_t offset, size_t size);
  */
 void valve_os_watch_peers(int socket, uint64_t patience);
 
+/*
+ * Bounds what the kernel takes from us before it may go out, in bytes, whatever its own limits are.
+ * To be called for a listening TCP socket, whose connections inherit it.
+ */
+void valve_os_bound_unsent(int socket, unsigned most);
+
 /* Bytes that the peer of a stream socket has not taken yet. Or -errno. */
 int valve_os_untaken(int socket);
 

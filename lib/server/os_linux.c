@@ -153,6 +153,11 @@ void valve_os_watch_peers(int socket, uint64_t patience)
     setsockopt(socket, IPPROTO_TCP, TCP_USER_TIMEOUT, &silence, sizeof silence);
 }
 
+void valve_os_bound_unsent(int socket, unsigned most)
+{
+    setsockopt(socket, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &most, sizeof most);
+}
+
 int valve_os_untaken(int socket)
 {
     int bytes;

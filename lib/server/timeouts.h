@@ -37,7 +37,7 @@ void valve_timeouts_init(struct valve_timeouts *timeouts,
                          const struct valve_server_options *options);
 
 /*
- * Puts a connection into a queue, out of the one it is in; what is measured began at `since` (ms),
+ * Puts a connection into a queue, out of the one it is in; what is measured began at `since` ms,
  * within a queue never earlier than was said before. It may be taken for later, if many others have
  * joined the queue since: who may not be late asks valve_timeouts_is_over() as well.
  */

@@ -21,6 +21,15 @@
 #define JOBS_OF_WORKERS 1024 /* jobs out at once, shared out among the workers */
 #define MEMORY_RETRY    100000000 /* ns: nobody tells when memory has come free elsewhere */
 
+/*
+ * A turn: requests it is to start, about, and of each connection; and connections and fibers that
+ * had their share before and want more.
+ */
+#define REQUESTS_A_TURN 512
+#define LEAST_SHARE     4
+#define MOST_SHARE      64
+#define MOST_DEFERRED   32
+
 static _Thread_local struct valve_worker *current_worker;
 
 struct valve_worker *valve_worker_current(void)
@@ -46,9 +55,13 @@ void valve_worker_closed(struct valve_worker *worker)
 
 /* ---- A turn ---- */
 
+/*
+ * Of those that have more to do than a turn allows, only some are in each: whoever asks little is
+ * answered before them, however many they are.
+ */
 static void collect_deferred(struct valve_worker *worker)
 {
-    while (worker->deferred.count > 0)
+    for (unsigned i = 0; i < MOST_DEFERRED && worker->deferred.count > 0; i++)
         valve_attendance_add(&worker->attention, valve_attendance_take(&worker->deferred));
 }
 
@@ -70,13 +83,30 @@ static void attend_batch(struct valve_worker *worker)
         valve_connection_settle(worker, valve_attendance_take(&worker->attention));
 }
 
+/* The fibers that let others go first have done so; of many, some go on. */
+static void resume_yielded(struct valve_worker *worker)
+{
+    for (unsigned i = 0; i < MOST_DEFERRED; i++)
+        if (!valve_wait_queue_wake_one(&worker->next_turn))
+            return;
+}
+
+/* What each of so many connections may have started, so that the turn does not last too long. */
+static unsigned share_of_each(size_t connections)
+{
+    const size_t share = connections == 0 ? MOST_SHARE : REQUESTS_A_TURN / connections;
+
+    return share < LEAST_SHARE ? LEAST_SHARE : share > MOST_SHARE ? MOST_SHARE : (unsigned)share;
+}
+
 static void turn(struct valve_worker *worker)
 {
     worker->now = valve_clock_now();
     worker->no_stack = false; /* memory may have come free elsewhere: one more try a turn */
     valve_timeouts_expire(worker);
-    valve_wait_queue_wake_all(&worker->next_turn);
+    resume_yielded(worker);
     collect_deferred(worker);
+    worker->share = share_of_each(worker->attention.count);
     valve_scheduler_run(worker->scheduler, worker->now);
     do
         while (worker->attention.count > 0 || valve_scheduler_runnable(worker->scheduler))

@@ -64,7 +64,8 @@ struct valve_worker {
     uint64_t now;      /* ns, read once a turn */
 
     struct valve_attendance_list attention; /* this turn */
-    struct valve_attendance_list deferred;  /* the next one: the socket has its chance before */
+    struct valve_attendance_list deferred;  /* a later one: sockets have their chance before */
+    unsigned share;                         /* requests of one connection in this turn */
     struct valve_timeouts timeouts;
     uint8_t *region; /* input of one batch */
     size_t region_used;

@@ -438,8 +438,8 @@ struct valve_answer valve_reply_bytes_done(struct valve_call *call, const struct
 /*
  * Bytes of a file, `size` of them from `offset`, sent without copying once the turn is this
  * call's. Waits until all are handed to the kernel or the client is gone. `descriptor` stays the
- * caller's. A file that ends before breaks the connection inside the item; `what` names it in the
- * log.
+ * caller's. Where the beginning cannot be read the call is answered with an error; a file that
+ * fails or ends later breaks the connection inside the item. `what` names it in both cases.
  */
 struct valve_answer valve_reply_bytes_file(struct valve_call *call, const struct valve_type *reply,
                                            unsigned arm, int descriptor, off_t offset,

@@ -8,10 +8,12 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "rpc/encoder.h"
 #include "rpc/envelope.h"
+#include "rpc/utf8.h"
 #include "server/connection.h"
 #include "server/os.h"
 #include "server/output.h"
@@ -60,6 +62,12 @@ static int duplicate(struct valve_call *call, int descriptor)
     return copy >= 0 ? copy : r;
 }
 
+/* What the storage says, as far as it may be told from what others say of this call. */
+static int verdict(int error)
+{
+    return error == 0 || error == -ENOMEM || error == -ETIMEDOUT ? error : -EIO;
+}
+
 static int bring_in(struct valve_call *call, int descriptor, off_t offset, size_t size)
 {
     struct bring_in_job *self = malloc(sizeof *self);
@@ -81,7 +89,7 @@ static int bring_in(struct valve_call *call, int descriptor, off_t offset, size_
     r = valve_call_run(call, &self->job);
     if (r < 0)
         return r;
-    r = self->result;
+    r = verdict(self->result);
     bring_in_release(&self->job);
     return r;
 }
@@ -132,21 +140,30 @@ static int send_window(struct valve_call *call, int descriptor, off_t *offset, s
     return 0;
 }
 
-static int send_file(struct valve_call *call, int descriptor, off_t offset, uint64_t size)
+/* Sees to it that the next window of what is left is in memory. Sets how large it is. */
+static int ready_window(struct valve_call *call, int descriptor, off_t offset, uint64_t left,
+                        size_t *ret_window)
+{
+    *ret_window = left < WINDOW ? (size_t)left : WINDOW;
+    if (*ret_window == 0 || valve_os_in_memory(descriptor, offset, *ret_window))
+        return 0;
+    return bring_in(call, descriptor, offset, *ret_window);
+}
+
+/* Sends a file whose first window is ready. */
+static int send_file(struct valve_call *call, int descriptor, off_t offset, uint64_t size,
+                     size_t window)
 {
     int r = wait_until_sent(call);
 
     call->connection->output->more = false;
     while (r == 0 && size > 0) {
-        size_t window = size < WINDOW ? (size_t)size : WINDOW;
-
-        if (!valve_os_in_memory(descriptor, offset, window))
-            r = bring_in(call, descriptor, offset, window);
-        if (r == 0)
-            r = send_window(call, descriptor, &offset, window);
+        r = send_window(call, descriptor, &offset, window);
         size -= window;
         if (r == 0 && size > 0)
             r = valve_worker_yield(call->worker);
+        if (r == 0 && size > 0)
+            r = ready_window(call, descriptor, offset, size, &window);
     }
     return r;
 }
@@ -188,11 +205,25 @@ static const char *explain(int error)
     }
 }
 
+/* Nothing was sent yet: an error reply, which names the file. */
+static struct valve_answer refuse(struct valve_call *call, const char *what, int error)
+{
+    const char *why = explain(error), *colon = strchr(why, ':');
+    char name[256], text[VALVE_ERROR_TEXT];
+
+    valve_escape(what, strlen(what), name, sizeof name);
+    snprintf(text, sizeof text, "%.*s: %s%s", (int)(colon - why), why, name, colon);
+    if (error == -EIO)
+        valve_server_log(call->worker->server, VALVE_LOG_WARNING, "%s", text);
+    return valve_reply_refuse(call, text);
+}
+
 struct valve_answer valve_reply_bytes_file(struct valve_call *call, const struct valve_type *reply,
                                            unsigned arm, int descriptor, off_t offset,
                                            uint64_t size, const char *what)
 {
     char why[VALVE_ERROR_TEXT];
+    size_t window;
     int r;
 
     if (valve_reply_is_second(call))
@@ -201,6 +232,8 @@ struct valve_answer valve_reply_bytes_file(struct valve_call *call, const struct
     if (call->stage == VALVE_CALL_BEGUN)
         return valve_reply_broken(call, "a file came after part of another reply");
     r = valve_reply_turn(call);
+    if (r == 0)
+        r = ready_window(call, descriptor, offset, size, &window);
     if (valve_reply_pointless(call))
         return valve_reply_answered(call);
     if (r == 0 && valve_reply_is_refused(call))
@@ -208,11 +241,11 @@ struct valve_answer valve_reply_bytes_file(struct valve_call *call, const struct
     if (r == 0)
         r = queue_front(call, reply, arm, size);
     if (r == 0)
-        r = send_file(call, descriptor, offset, size);
+        r = send_file(call, descriptor, offset, size, window);
     if (r == 0 || valve_reply_pointless(call))
         return valve_reply_answered(call);
     if (call->stage == VALVE_CALL_OPEN)
-        return valve_reply_refuse(call, explain(r));
+        return refuse(call, what, r);
     if (r == -EPIPE || r == -ECONNRESET) { /* the client left: no fault of anything here */
         valve_connection_break(call->worker, call->connection);
         return valve_reply_answered(call);

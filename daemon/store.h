@@ -89,6 +89,8 @@ bool store_close_is_slow(const struct store_file *file);
  * grows while it is read is read again, a few times; then one that grew is cut at its length, and
  * for one that shrank it is -EIO.
  *   -EFBIG   it is larger than `capacity` by now; file->info says how large
+ *   -ESTALE  it is gone; its name may lead to another
+ *   others   as of store_open()
  * Try: -EAGAIN where the content is not in memory, or has not the length in file->info.
  */
 int store_read(struct store_file *file, uint8_t *buffer, size_t capacity, size_t *ret_size);
@@ -135,6 +137,12 @@ bool store_follows_links(const struct store *store);
 bool store_hides(const struct store *store, const char *component);
 
 /* ---- Errors --------------------------------------------------------------------- */
+
+/*
+ * An error of the storage as callers of the store see it: everything that means "not served" is
+ * -ENOENT, and what would mean something of their own to them is -EIO.
+ */
+int store_verdict(int error);
 
 /* Whether the error is want of a resource, which trying again a little later may cure. */
 bool store_is_shortage(int error);

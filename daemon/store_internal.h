@@ -48,7 +48,4 @@ bool store_is_foreign(const struct store *store, const struct statx *status);
 /* Whether any component of a path is hidden. */
 bool store_hides_path(const struct store *store, const char *path);
 
-/* The error as callers of the store see it: everything that means "not served" is -ENOENT. */
-int store_verdict(int error);
-
 #endif

@@ -44,6 +44,12 @@ int store_try_read(const struct store_file *file, uint8_t *buffer, size_t capaci
     return 0;
 }
 
+/* An error of an open file. A stale one is told apart: its name may lead to another by now. */
+static int failure(int error)
+{
+    return error == ESTALE ? -ESTALE : store_verdict(-error);
+}
+
 /* Reads from the start until `room` bytes or the end of the file. */
 static int read_once(int descriptor, uint8_t *buffer, size_t room, size_t *ret_size)
 {
@@ -55,7 +61,7 @@ static int read_once(int descriptor, uint8_t *buffer, size_t room, size_t *ret_s
         if (got < 0 && errno == EINTR)
             continue;
         if (got < 0)
-            return errno == EINVAL ? -EIO : -errno; /* it is not the path that is invalid */
+            return failure(errno);
         if (got == 0)
             break;
         size += (size_t)got;
@@ -73,7 +79,7 @@ int store_read(struct store_file *file, uint8_t *buffer, size_t capacity, size_t
         int r;
 
         if (fstat(file->descriptor, &status) < 0)
-            return -errno;
+            return failure(errno);
         file->info.size = (uint64_t)status.st_size;
         if (file->info.size > capacity)
             return -EFBIG;

@@ -56,14 +56,18 @@ class Disk:
             raise unittest.SkipTest("FUSE filesystems cannot be mounted here")
 
     def stop(self):
-        """Ends it: it unmounts itself, and if it cannot, it is unmounted."""
-        if self.process.stdin.closed:
-            return
-        self.process.stdin.close()
-        try:
-            self.process.wait(support.DEADLINE)
-        finally:
-            self.kill()
+        """Ends it: it unmounts itself, and if it cannot any more, it is unmounted."""
+        if not self.process.stdin.closed:
+            self.process.stdin.close()
+            try:
+                self.process.wait(support.DEADLINE)
+            finally:
+                self.kill()
+        if self.is_mounted():
+            unmount(self.mountpoint)
+
+    def is_mounted(self):
+        return f" {self.mountpoint} " in pathlib.Path("/proc/self/mountinfo").read_text()
 
     def kill(self):
         """Ends it in the middle of everything: who uses it is told ENOTCONN from then on."""

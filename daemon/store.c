@@ -51,7 +51,10 @@ static int probe_kernel(struct store *store)
 {
     cleanup(cleanup_descriptor) int descriptor = -1;
     int r = store_statx(store->root, "", AT_EMPTY_PATH, &store->identity);
+    struct statfs system;
 
+    if (r == 0 && fstatfs(store->root, &system) == 0)
+        store->file_system = (long)system.f_type;
     if (r < 0 || store->by_hand)
         return r;
     r = store_resolve(store, ".", O_PATH, 0, &descriptor);
@@ -107,8 +110,9 @@ int store_new(const struct store_options *options, struct store **ret_store)
     store->one_filesystem = options->one_filesystem;
     store->by_hand = options->by_hand;
     store->descriptors = -1;
+    store->path = realpath(options->root, NULL);
     store->root = open(options->root, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    if (store->root < 0)
+    if (store->root < 0 || !store->path)
         return -errno;
     if (!store->by_hand)
         store->descriptors = open("/proc/self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -131,6 +135,7 @@ void store_free(struct store *store)
     for (char **pattern = store->hide; pattern && *pattern; pattern++)
         free(*pattern);
     free(store->hide);
+    free(store->path);
     free(store);
 }
 
@@ -219,13 +224,15 @@ static int lookup_once(const struct store *store, const char *path, bool readabl
 
 /* What has been tried in vain. */
 struct retries {
-    unsigned races, stale;
+    unsigned races, stale, roots;
 };
 
-static bool worth_another_try(struct retries *retries, int error)
+static bool worth_another_try(const struct store *store, struct retries *retries, int error)
 {
     return (error == -EAGAIN && ++retries->races < RACES_MAX) ||
-           (error == -ESTALE && ++retries->stale < 2);
+           (error == -ESTALE && ++retries->stale < 2) ||
+           ((error == -ESTALE || store_is_failure(error)) && ++retries->roots < 2 &&
+            store_renew_root(store));
 }
 
 /* Raw errors, but for what is hidden. */
@@ -239,7 +246,7 @@ static int lookup(const struct store *store, const char *path, bool readable,
         return -ENOENT;
     do
         r = lookup_once(store, path, readable, 0, ret_file);
-    while (worth_another_try(&retries, r));
+    while (worth_another_try(store, &retries, r));
     return r;
 }
 
@@ -338,7 +345,7 @@ int store_remove(const struct store *store, const char *path)
         return -ENOENT;
     do
         r = remove_once(store, path, parent, slash ? slash + 1 : path);
-    while (worth_another_try(&retries, r));
+    while (worth_another_try(store, &retries, r));
     return store_verdict(r);
 }
 
@@ -368,7 +375,7 @@ int store_open_directory(const struct store *store, const char *path, int *ret_d
 
     do
         r = open_directory_once(store, *path ? path : ".", ret_descriptor, ret_identity);
-    while (worth_another_try(&retries, r));
+    while (worth_another_try(store, &retries, r));
     return store_verdict(r);
 }
 

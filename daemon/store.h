@@ -9,7 +9,8 @@
  * service it does not exist.
  *
  * A path is a C string that store_path_problem() has passed. A store is constant once it is made:
- * any number of threads may use it at once. Functions may wait for the disk, or for another
+ * any number of threads may use it at once. Only what its root stands for may change: when the file
+ * system there is dead and another of its kind is mounted in its place, that is served. Functions may wait for the disk, or for another
  * machine, and belong on a thread of the I/O pool; those named store_try_ never wait, and belong
  * on a worker.
  */

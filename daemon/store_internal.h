@@ -9,10 +9,12 @@
 
 #include "daemon/store.h"
 
-/* Constant once store_new() has returned. */
+/* Constant once store_new() has returned, but for what `root` stands for and its identity. */
 struct store {
-    int root;        /* O_PATH */
-    int descriptors; /* /proc/self/fd, or -1 if there is none */
+    char *path;       /* of the root, absolute */
+    int root;         /* O_PATH */
+    long file_system; /* of the root: its kind */
+    int descriptors;  /* /proc/self/fd, or -1 if there is none */
     bool symlinks;
     bool one_filesystem;
     bool by_hand;          /* there is no openat2 */
@@ -41,6 +43,15 @@ int store_resolve_by_hand(const struct store *store, const char *path, int flags
 
 /* What store_look_at() and the resolution by hand ask of the kernel. */
 int store_statx(int directory, const char *name, int flags, struct statx *ret_status);
+
+/* Tells store_is_foreign() what the root is. Any thread. */
+void store_set_identity(struct store *store, const struct statx *status);
+
+/*
+ * Opens the root again by its path, if it is dead and something of its kind is mounted there.
+ * Returns whether it was renewed: what failed is then worth another try. May wait. Any thread.
+ */
+bool store_renew_root(const struct store *store);
 
 /* Whether something lies in a file system that is not served. */
 bool store_is_foreign(const struct store *store, const struct statx *status);

@@ -1,9 +1,9 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: MIT
 """
-What a slow disk costs those who do not need it: hot requests on ext4 (or whatever /tmp is) and on
-tmpfs, alone and while 200 Gets wait for a FUSE filesystem whose reads take 500 ms, all below one
-root. valved with as many I/O threads as there are slow reads, with as many as it has by itself, and
+What a slow disk costs those who do not need it: hot requests for a file of 1 KiB, alone and while
+200 Gets wait for a FUSE filesystem whose reads take 500 ms, mounted below the root. The root is in
+/tmp, on whatever that is, or on a tmpfs. valved with as many I/O threads as there are slow reads, with as many as it has by itself, and
 without its I/O pool; nginx on the same files with `aio threads` and without, where it is installed.
 
 The server has one CPU, clients and disk the other. Each figure is the median of several rounds,
@@ -34,12 +34,8 @@ HOT_CONNECTIONS = 16
 CPUS = sorted(os.sched_getaffinity(0))
 SERVER_CPU, CLIENT_CPU = CPUS[0], CPUS[-1]
 
-Request = collections.namedtuple("Request", "title kind http path")
-REQUESTS = [
-    Request("Exists, disk", "exists", "http-head", "hot"),
-    Request("Get, disk", "get", "http-get", "hot"),
-    Request("Get, tmpfs", "get", "http-get", "tmpfs/hot"),
-]
+Request = collections.namedtuple("Request", "title kind http")
+REQUESTS = [Request("Exists", "exists", "http-head"), Request("Get", "get", "http-get")]
 Sample = collections.namedtuple("Sample", "rate cpu p50 p99 p999 longest lag")
 
 NGINX_CONFIGURATION = """
@@ -93,7 +89,7 @@ class Server:
 
 
 def make_files(root, source):
-    for path in root / "hot", root / "tmpfs/hot", *(source / str(i) for i in range(SLOW_READS)):
+    for path in root / "hot", *(source / str(i) for i in range(SLOW_READS)):
         path.write_bytes(b"valve" * 204 + b"1024")
 
 
@@ -158,7 +154,7 @@ def measure(server, request, seconds):
     kind = request.http if server.http else request.kind
     before = server.cpu()
     output = subprocess.run(
-        [LOAD, "hot", kind, server.address, request.path, str(HOT_CONNECTIONS), str(seconds)],
+        [LOAD, "hot", kind, server.address, "hot", str(HOT_CONNECTIONS), str(seconds)],
         stdout=subprocess.PIPE, check=True, text=True).stdout
     cpu = server.cpu() - before
     requests, *times = map(int, output.split())
@@ -170,26 +166,26 @@ def median(samples):
 
 
 def print_table(results):
-    print(f"{'':39}{'requests':>10}{'CPU':>8}{'p50':>8}{'p99':>8}{'p99.9':>8}{'max':>9}"
+    print(f"{'':43}{'requests':>10}{'CPU':>8}{'p50':>8}{'p99':>8}{'p99.9':>8}{'max':>9}"
           f"{'lag':>9}{'p99':>7}\n"
-          f"{'':39}{'/s':>10}{'us each':>8}{'us':>8}{'us':>8}{'us':>8}{'ms':>9}{'ms':>9}"
+          f"{'':43}{'/s':>10}{'us each':>8}{'us':>8}{'us':>8}{'us':>8}{'ms':>9}{'ms':>9}"
           f"{'times':>7}")
     for (server, request), (alone, beside) in results.items():
         for title, sample in ("alone", median(alone)), ("slow reads", median(beside)):
             cpu = f"{sample.cpu / 1e3:8.1f}" if sample.rate > 100 else f"{'-':>8}"
             times = (f"{sample.p99 / median(alone).p99:7.2f}" if title != "alone" else "")
-            print(f"{server:25}{request:14}\n"[:-1] if title == "alone" else f"{'':27}{title:12}",
-                  end="")
-            print(f"{sample.rate:10.0f}{cpu}{sample.p50 / 1e3:8.0f}{sample.p99 / 1e3:8.0f}"
+            print(f"{server if title == 'alone' else '':25}{request:8}{title:10}"
+                  f"{sample.rate:10.0f}{cpu}{sample.p50 / 1e3:8.0f}{sample.p99 / 1e3:8.0f}"
                   f"{sample.p999 / 1e3:8.0f}{sample.longest / 1e6:9.1f}{sample.lag / 1e6:9.1f}"
                   f"{times}")
 
 
 def run(arguments, stack, directory):
     root = directory / "root"
-    for path in root / "tmpfs", root / "slow":
-        path.mkdir(parents=True)
-    subprocess.run(["mount", "-t", "tmpfs", "tmpfs", root / "tmpfs"], check=True)
+    root.mkdir()
+    if arguments.tmpfs:
+        subprocess.run(["mount", "-t", "tmpfs", "tmpfs", root], check=True)
+        stack.callback(subprocess.run, ["umount", "-l", root], check=False)
     slow = stack.enter_context(disk.Disk(directory / "source", root / "slow"))
     make_files(root, directory / "source")
     slow.delay("read", DELAY)
@@ -211,6 +207,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[1])
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=2, help="of one measurement")
+    parser.add_argument("--tmpfs", action="store_true", help="the root is on a tmpfs")
     parser.add_argument("--only", default="", help="servers whose title contains this")
     arguments = parser.parse_args()
     why = disk.problem() or (os.geteuid() != 0 and "it takes root to mount and to pin")
@@ -229,7 +226,6 @@ def main():
     os.chmod(directory, 0o755)
     with contextlib.ExitStack() as stack:
         stack.callback(shutil.rmtree, directory)
-        stack.callback(subprocess.run, ["umount", "-l", directory / "root/tmpfs"], check=False)
         run(arguments, stack, directory)
 
 

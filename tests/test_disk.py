@@ -5,6 +5,7 @@ import os
 import select
 import shutil
 import signal
+import subprocess
 import time
 import unittest
 
@@ -526,6 +527,105 @@ class Listing(DiskTest):
         self.start()
         self.disk.delay("readdir", 50)
         self.assertEqual(sorted(self.list_all(self.wire)), sorted(self.everything))
+
+
+class Root(DiskTest):
+    """The disk is all there is: it is the root itself."""
+
+    def setUp(self):
+        self.directory = support.scratch(self)
+        self.root = None
+        self.source, self.mountpoint = self.directory / "source", self.directory / "mnt"
+        self.disk = self.enterContext(disk.Disk(self.source, self.mountpoint))
+        (self.source / "dir").mkdir()
+        (self.source / "dir/small").write_bytes(CONTENT)
+
+    def check_served(self):
+        self.assertEqual(self.wire.ask({"Exists": "dir/small"}), {"Exists": True})
+        self.assertEqual(self.wire.ask({"Get": "dir/small"}), {"Content": CONTENT})
+        self.assertEqual([file["path"] for file in self.wire.ask("ListAll")["List"]],
+                         ["dir/small"])
+
+    def expect_all(self, code):
+        for message in ({"Exists": "dir/small"}, {"Size": "dir/small"}, {"Get": "dir/small"},
+                        {"Del": "dir/small"}, "ListAll"):
+            self.expect(code, message)
+
+    def test_died_and_mounted_again(self):
+        """While it is away nothing of it is told, above all not that there are no files."""
+        self.serve(self.mountpoint)
+        self.check_served()
+        self.disk.kill()
+        self.expect_all("io")
+        disk.unmount(self.mountpoint)
+        self.expect_all("io")
+        self.disk.mount()
+        self.check_served()
+
+    def test_unmounted_by_force(self):
+        """What waits is answered; the kernel has cut the disk off, although it is in use."""
+        self.serve(self.mountpoint)
+        self.disk.hang("read")
+        self.wire.request(1, {"Get": "dir/small"})
+        self.disk.wait_for_held(1)
+        subprocess.run(["umount", "-f", self.mountpoint], check=False, capture_output=True)
+        id, reply = self.wire.reply()
+        self.assertEqual((id, support.error_code(reply)), (1, "io"))
+        self.expect_all("io")
+        self.disk.stop()
+        self.disk.mount()
+        self.check_served()
+
+    def test_unmounted_lazily(self):
+        """It is served on: it is only its name that is gone, and what is mounted there then."""
+        self.serve(self.mountpoint)
+        self.check_served()
+        disk.unmount(self.mountpoint)
+        self.check_served()
+        self.disk.kill()
+        self.expect_all("io")
+        self.disk.mount()
+        self.check_served()
+
+    def test_replaced_by_another_file_system(self):
+        """A directory that is there by chance is not what the administrator has named."""
+        self.serve(self.mountpoint)
+        self.disk.stop()
+        (self.mountpoint / "other").write_bytes(CONTENT)
+        self.expect("io", {"Exists": "other"})
+        (self.mountpoint / "other").unlink()
+        self.disk.mount()
+        self.check_served()
+
+    def test_permission_taken_away(self):
+        """From a file, a directory and the root, of what was served before."""
+        self.serve(self.mountpoint, unprivileged=True)
+        self.addCleanup(os.chmod, self.source, 0o700)
+        self.check_served()
+        small, directory = self.source / "dir/small", self.source / "dir"
+        small.chmod(0)
+        self.expect("denied", {"Get": "dir/small"})
+        self.assertEqual(self.wire.ask({"Size": "dir/small"}), {"Size": len(CONTENT)})
+        small.chmod(0o600)
+        self.addCleanup(os.chmod, directory, 0o700)
+        directory.chmod(0)
+        for method in "Exists", "Size", "Get", "Del":
+            self.expect("denied", {method: "dir/small"})
+        self.assertEqual(self.wire.ask("ListAll"), {"List": []})
+        directory.chmod(0o700)
+        self.source.chmod(0)
+        self.expect_all("denied")
+        self.source.chmod(0o700)
+        self.check_served()
+
+    @unittest.skipIf(os.geteuid() != 0, "it takes root to mount")
+    def test_read_only(self):
+        self.serve(self.mountpoint)
+        subprocess.run(["mount", "-o", "remount,bind,ro", self.mountpoint], check=True)
+        self.expect("denied", {"Del": "dir/small"})
+        self.check_served()
+        subprocess.run(["mount", "-o", "remount,bind,rw", self.mountpoint], check=True)
+        self.assertEqual(self.wire.ask({"Del": "dir/small"}), "Ok")
 
 
 if __name__ == "__main__":

@@ -18,8 +18,8 @@ struct store {
     bool by_hand;               /* there is no openat2 */
     bool can_try;               /* there is RESOLVE_CACHED, and storage of which it is of use */
     enum store_storage storage; /* the root's, and its mount's */
-    struct statx identity; /* of the root: which mount, which device */
-    char **hide;           /* ends with NULL */
+    struct statx identity;      /* of the root: which mount, which device */
+    char **hide;                /* ends with NULL */
 };
 
 /* How a path is resolved, besides what the configuration says. */

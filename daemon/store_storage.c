@@ -19,8 +19,9 @@ struct kind {
  * FUSE leaves the walk along names to the kernel, but the open, a stat and a close ask its process.
  */
 static const struct kind kinds[] = {
-    {EXT4_SUPER_MAGIC, STORE_LOCAL}, {XFS_SUPER_MAGIC, STORE_LOCAL}, {BTRFS_SUPER_MAGIC, STORE_LOCAL},
-    {F2FS_SUPER_MAGIC, STORE_LOCAL}, {TMPFS_MAGIC, STORE_MEMORY},    {RAMFS_MAGIC, STORE_MEMORY},
+    {EXT4_SUPER_MAGIC, STORE_LOCAL},  {XFS_SUPER_MAGIC, STORE_LOCAL},
+    {BTRFS_SUPER_MAGIC, STORE_LOCAL}, {F2FS_SUPER_MAGIC, STORE_LOCAL},
+    {TMPFS_MAGIC, STORE_MEMORY},      {RAMFS_MAGIC, STORE_MEMORY},
 };
 
 enum store_storage store_storage_of(int descriptor)

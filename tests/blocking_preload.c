@@ -29,8 +29,8 @@
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <sys/uio.h>
 #include <sys/vfs.h>
 #include <time.h>
@@ -77,8 +77,8 @@ static _Noreturn void refuse(const char *call, const char *object)
 
     is_worker = false; /* abort() and its handlers may do what they like */
     pthread_getname_np(pthread_self(), name, sizeof name);
-    size = snprintf(line, sizeof line, "blocking_preload: thread %s may block in %s: %.300s\n", name,
-                    call, object);
+    size = snprintf(line, sizeof line, "blocking_preload: thread %s may block in %s: %.300s\n",
+                    name, call, object);
     (void)!NEXT(write)(STDERR_FILENO, line, (size_t)size);
     abort();
 }
@@ -494,10 +494,10 @@ WAITS(int, nanosleep, (const struct timespec *time, struct timespec *left), (tim
 WAITS(int, clock_nanosleep,
       (clockid_t clock, int flags, const struct timespec *time, struct timespec *left),
       (clock, flags, time, left), true)
-WAITS(int, poll, (struct pollfd *list, nfds_t count, int timeout), (list, count, timeout),
+WAITS(int, poll, (struct pollfd * list, nfds_t count, int timeout), (list, count, timeout),
       timeout != 0)
 WAITS(int, ppoll,
-      (struct pollfd *list, nfds_t count, const struct timespec *timeout, const sigset_t *mask),
+      (struct pollfd * list, nfds_t count, const struct timespec *timeout, const sigset_t *mask),
       (list, count, timeout, mask), !timeout || timeout->tv_sec || timeout->tv_nsec)
 WAITS(int, select, (int count, fd_set *in, fd_set *out, fd_set *bad, struct timeval *timeout),
       (count, in, out, bad, timeout), !timeout || timeout->tv_sec || timeout->tv_usec)

@@ -183,32 +183,40 @@ static int take_turn(const struct subject *subject, struct store_file *file)
 
     if (r != -EAGAIN)
         return r;
-    store_close(file);
+    jobs_close(subject->service, subject->call, file);
     r = valve_reply_turn(subject->call);
     return r < 0 ? r : open_file(subject, file);
+}
+
+static struct files_get_answer get_content(const struct subject *subject,
+                                           struct files_get_reply reply, struct store_file *file)
+{
+    size_t read;
+    int r = open_file(subject, file);
+
+    if (r == 0 && file->info.size <= VALVE_REPLY_BUFFER) {
+        r = read_small(subject, reply, file, &read);
+        if (r == 0)
+            return files_get_reply_content_done(reply, read);
+    }
+    if (r == 0 || r == -EFBIG)
+        r = take_turn(subject, file);
+    if (r < 0)
+        return files_get_reply_error(reply, explain(subject, r));
+    return files_get_reply_content_file(reply, file->descriptor, 0, file->info.size, subject->path);
 }
 
 static struct files_get_answer get(void *context, struct files_get_reply reply,
                                    const struct files_path *path)
 {
-    cleanup(store_close) struct store_file file = STORE_FILE_CLOSED;
+    struct store_file file = STORE_FILE_CLOSED;
     struct files_get_answer answer;
     struct subject subject;
-    size_t read;
     int r = subject_init(&subject, context, reply.call, CONFIG_ALLOW_GET, path);
 
-    if (r == 0)
-        r = open_file(&subject, &file);
-    if (r == 0 && file.info.size <= VALVE_REPLY_BUFFER) {
-        r = read_small(&subject, reply, &file, &read);
-        if (r == 0)
-            return files_get_reply_content_done(reply, read);
-    }
-    if (r == 0 || r == -EFBIG)
-        r = take_turn(&subject, &file);
     if (r < 0)
         return files_get_reply_error(reply, explain(&subject, r));
-    answer = files_get_reply_content_file(reply, file.descriptor, 0, file.info.size, subject.path);
+    answer = get_content(&subject, reply, &file);
     jobs_close(subject.service, subject.call, &file);
     return answer;
 }
@@ -248,16 +256,12 @@ static int send_files(const struct subject *subject, struct files_list_all_reply
     return 0;
 }
 
-static void cleanup_walk(struct walk **walk)
-{
-    walk_free(*walk);
-}
-
 static struct files_list_all_answer list_all(void *context, struct files_list_all_reply reply)
 {
     const struct access *access = valve_call_listener(reply.call);
     struct subject subject = {.service = context, .call = reply.call};
-    cleanup(cleanup_walk) struct walk *walk = NULL;
+    struct files_list_all_answer answer;
+    struct walk *walk = NULL;
     int r = access->allowed & CONFIG_ALLOW_LIST ? 0 : -EPERM;
 
     if (r < 0)
@@ -268,13 +272,14 @@ static struct files_list_all_answer list_all(void *context, struct files_list_al
         r = walk_new(subject.service->store, &walk);
     if (r == 0)
         r = send_files(&subject, reply, &walk);
-    if (r == 0)
-        return files_list_all_reply_list_end(reply);
     if (walk) {
         subject.name = walk_where(walk);
         subject.name_size = strlen(subject.name);
     }
-    return files_list_all_reply_error(reply, explain(&subject, r));
+    answer = r == 0 ? files_list_all_reply_list_end(reply)
+                    : files_list_all_reply_error(reply, explain(&subject, r));
+    jobs_walk_free(subject.service, subject.call, walk);
+    return answer;
 }
 
 /* ---- The service ---------------------------------------------------------------------- */

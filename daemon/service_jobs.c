@@ -167,10 +167,21 @@ static int call_read(struct task *task)
     return store_read(&task->file, content->data, sizeof content->data, &content->size);
 }
 
+/* Closes the file, too, where it may take long, unless there is more of it to be sent. */
+static int call_read_and_close(struct task *task)
+{
+    int r = call_read(task);
+
+    if (r != -EFBIG)
+        store_close(&task->file);
+    return r;
+}
+
 int jobs_read(const struct service *service, struct valve_call *call, const char *path,
               struct store_file *file, struct content **ret_content)
 {
-    cleanup(cleanup_task) struct task *task = task_new(service, path, VALVE_JOB_DATA, call_read);
+    cleanup(cleanup_task) struct task *task = task_new(service, path, VALVE_JOB_DATA,
+                                                       call_read_and_close);
     int r;
 
     if (!task)
@@ -192,24 +203,33 @@ int jobs_read(const struct service *service, struct valve_call *call, const char
     return 0;
 }
 
-static int call_close(struct task *task)
-{
-    store_close(&task->file);
-    return 0;
-}
-
+/* What a task holds is released with it: by the pool, which nobody waits for. */
 void jobs_close(const struct service *service, struct valve_call *call, struct store_file *file)
 {
-    cleanup(cleanup_task) struct task *task = NULL;
+    struct task *task = NULL;
 
     if (store_close_is_slow(file))
-        task = task_new(service, "", VALVE_JOB_DATA, call_close);
+        task = task_new(service, "", VALVE_JOB_DATA, NULL);
     if (task) {
         task->file = *file;
         *file = STORE_FILE_CLOSED;
-        (void)!task_run(service, call, &task); /* abandoned, it closes the file all the same */
+        valve_call_discard(call, &task->job);
     }
     store_close(file);
+}
+
+void jobs_walk_free(const struct service *service, struct valve_call *call, struct walk *walk)
+{
+    struct task *task = NULL;
+
+    if (walk && !walk_ended(walk))
+        task = task_new(service, "", VALVE_JOB_DATA, NULL);
+    if (!task) {
+        walk_free(walk);
+        return;
+    }
+    task->walk = walk;
+    valve_call_discard(call, &task->job);
 }
 
 static int call_walk(struct task *task)

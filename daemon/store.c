@@ -8,7 +8,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,24 +27,6 @@
 
 /* ---- Making and freeing ----------------------------------------------------------- */
 
-/*
- * Whether a cached name of this file system is the truth and answers without waiting. Others may
- * ask another machine, or a process, even when they are only stat'ed.
- */
-static bool is_local(int root)
-{
-    static const long known[] = {EXT4_SUPER_MAGIC, XFS_SUPER_MAGIC, BTRFS_SUPER_MAGIC,
-                                 F2FS_SUPER_MAGIC, TMPFS_MAGIC};
-    struct statfs status;
-
-    if (fstatfs(root, &status) < 0)
-        return false;
-    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-        if ((long)status.f_type == known[i])
-            return true;
-    return false;
-}
-
 /* Finds out what the kernel can do. A sandbox that does not know openat2 may forbid it: EPERM. */
 static int probe_kernel(struct store *store)
 {
@@ -55,6 +36,7 @@ static int probe_kernel(struct store *store)
 
     if (r == 0 && fstatfs(store->root, &system) == 0)
         store->file_system = (long)system.f_type;
+    store->storage = store_storage_of(store->root);
     if (r < 0 || store->by_hand)
         return r;
     r = store_resolve(store, ".", O_PATH, 0, &descriptor);
@@ -66,7 +48,7 @@ static int probe_kernel(struct store *store)
         return r;
     cleanup_descriptor(&descriptor);
     descriptor = -1;
-    store->can_try = is_local(store->root) &&
+    store->can_try = store->storage != STORE_REMOTE &&
                      store_resolve(store, ".", O_PATH, STORE_RESOLVE_TRY, &descriptor) == 0;
     return 0;
 }
@@ -218,6 +200,8 @@ static int lookup_once(const struct store *store, const char *path, bool readabl
         return r;
     ret_file->info.size = (uint64_t)status.st_size;
     ret_file->info.mtime = clamped_time(status.st_mtim.tv_sec, status.st_mtim.tv_nsec);
+    /* What was tried is on the root's own mount. */
+    ret_file->storage = how & STORE_RESOLVE_TRY ? store->storage : store_storage_of(descriptor);
     ret_file->descriptor = steal_descriptor(&descriptor);
     return 0;
 }

@@ -43,9 +43,17 @@ struct store_info {
     int64_t mtime; /* ns since 1970, clamped */
 };
 
+/* What calls to the file system that has a file may wait for. */
+enum store_storage {
+    STORE_REMOTE, /* another machine, or a process: each call may. Also what is not known */
+    STORE_LOCAL,  /* a disk, unless what is asked for is cached */
+    STORE_MEMORY, /* nothing */
+};
+
 /* A file open for reading; `descriptor` is -1 when it is not. */
 struct store_file {
     int descriptor;
+    enum store_storage storage;
     struct store_info info; /* when it was opened */
 };
 #define STORE_FILE_CLOSED ((struct store_file){.descriptor = -1})
@@ -81,7 +89,10 @@ int store_try_open(const struct store *store, const char *path, struct store_fil
 /* Closes it, if it is open. The last close of a large file that was removed takes long. */
 void store_close(struct store_file *file);
 
-/* Whether closing it may take long: its name is gone, and its blocks go with the descriptor. */
+/*
+ * Whether closing it may take long: it is of remote storage, which is told, or its name is gone, and
+ * its blocks go with the descriptor. Never waits. A file that is not open is closed soon.
+ */
 bool store_close_is_slow(const struct store_file *file);
 
 /*

@@ -17,10 +17,11 @@ struct store {
     int descriptors;  /* /proc/self/fd, or -1 if there is none */
     bool symlinks;
     bool one_filesystem;
-    bool by_hand;          /* there is no openat2 */
-    bool can_try;          /* what the kernel has cached of the root's file system needs no wait */
-    struct statx identity; /* of the root: which mount, which device */
-    char **hide;           /* ends with NULL */
+    bool by_hand;               /* there is no openat2 */
+    bool can_try;               /* there is RESOLVE_CACHED, and storage of which it is of use */
+    enum store_storage storage; /* the root's, and its mount's */
+    struct statx identity;      /* of the root: which mount, which device */
+    char **hide;                /* ends with NULL */
 };
 
 /* How a path is resolved, besides what the configuration says. */
@@ -28,6 +29,9 @@ enum {
     STORE_RESOLVE_TRY = 1 << 0,   /* only from what is cached, on the root's own mount */
     STORE_RESOLVE_PLAIN = 1 << 1, /* no links, even where they are followed */
 };
+
+/* What stands behind a descriptor. May wait. */
+enum store_storage store_storage_of(int descriptor);
 
 /*
  * Opens what a path leads to beneath the root, with the flags of open(); "." is the root. Raw

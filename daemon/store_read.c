@@ -26,6 +26,11 @@ bool store_close_is_slow(const struct store_file *file)
 {
     struct statx status;
 
+    if (file->descriptor < 0)
+        return false;
+    if (file->storage == STORE_REMOTE)
+        return true;
+
     /* Not synchronised: this is asked on a worker. */
     return statx(file->descriptor, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_NLINK, &status) ==
                0 &&
@@ -36,8 +41,12 @@ int store_try_read(const struct store_file *file, uint8_t *buffer, size_t capaci
                    size_t *ret_size)
 {
     struct iovec room = {.iov_base = buffer, .iov_len = capacity};
-    ssize_t got = preadv2(file->descriptor, &room, 1, 0, RWF_NOWAIT);
+    ssize_t got;
 
+    if (file->storage == STORE_REMOTE)
+        return -EAGAIN;
+    /* Where there is no disk there is no RWF_NOWAIT either. */
+    got = preadv2(file->descriptor, &room, 1, 0, file->storage == STORE_MEMORY ? 0 : RWF_NOWAIT);
     if (got < 0 || (uint64_t)got != file->info.size)
         return -EAGAIN;
     *ret_size = (size_t)got;

@@ -26,7 +26,10 @@ static uint64_t resolve_rules(const struct store *store, unsigned how)
         rules |= RESOLVE_NO_XDEV;
     /* Cached names of another mount prove nothing: opening there may still ask another machine. */
     if (how & STORE_RESOLVE_TRY)
-        rules |= RESOLVE_CACHED | RESOLVE_NO_XDEV;
+        rules |= RESOLVE_NO_XDEV;
+    /* What is only in memory is all at hand, although not all of it is cached. */
+    if ((how & STORE_RESOLVE_TRY) && store->storage != STORE_MEMORY)
+        rules |= RESOLVE_CACHED;
     return rules;
 }
 

@@ -366,17 +366,24 @@ struct valve_job {
     struct valve_job *next;
     struct valve_worker *home;
     struct valve_fiber *waiter;
+    uint64_t queued_at, deadline;
     int state;
 };
 
 /*
  * Runs the job on the pool and waits for it: for io_timeout, the call's own deadline, or
- * cancellation, whichever comes first.
+ * cancellation, whichever comes first. A job that is still queued by then is never begun.
  *   0           done: the job is the caller's again, with its results
  *   -ECANCELED, -ETIMEDOUT, -EBUSY (the queue stayed full)
  *               the job is the pool's, which releases it, when it has ended if it had begun
  */
 int valve_call_run(struct valve_call *call, struct valve_job *job) VALVE_MUST_USE;
+
+/*
+ * Has the pool release a job, and does not wait: for what a call held, where to give it back may
+ * block. The work is not done.
+ */
+void valve_call_discard(struct valve_call *call, struct valve_job *job);
 
 /* Waits for nothing else. 0 when `deadline` came, -ECANCELED or -ETIMEDOUT (the call's own). */
 int valve_call_sleep(struct valve_call *call, uint64_t deadline) VALVE_MUST_USE;

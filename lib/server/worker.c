@@ -17,9 +17,8 @@
 #include "server/poll.h"
 #include "server/server.h"
 
-#define WARM_STACKS     64
-#define JOBS_OF_WORKERS 1024 /* jobs out at once, shared out among the workers */
-#define NS_PER_MS       1000000
+#define WARM_STACKS 64
+#define NS_PER_MS   1000000
 
 static _Thread_local struct valve_worker *current_worker;
 
@@ -230,7 +229,7 @@ int valve_worker_init(struct valve_worker *worker, struct valve_server *server, 
     worker->alarm_at = VALVE_NEVER;
     worker->stop.deliver = on_stop;
     worker->cut.deliver = on_cut;
-    worker->max_jobs = JOBS_OF_WORKERS / server->worker_count + 1;
+    worker->max_jobs = VALVE_POOL_JOBS_A_KIND / server->worker_count;
     valve_timeouts_init(&worker->timeouts, &server->options);
     worker->mailbox.descriptor = -1;
     r = valve_mailbox_init(&worker->mailbox);

@@ -172,7 +172,7 @@ static int call_read_and_close(struct task *task)
 {
     int r = call_read(task);
 
-    if (r != -EFBIG)
+    if (r != -EFBIG && !store_is_shortage(r)) /* that is tried again */
         store_close(&task->file);
     return r;
 }

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #define MESSAGE_MAX 1024
+#define PATIENCE    1000000000         /* ns for the last lines, at the end */
 #define LINE_MAX    (MESSAGE_MAX + 64) /* the message behind time, name and level */
 
 static const char *level_name(enum valve_priority priority)
@@ -88,20 +89,43 @@ static size_t write_escaped(const char *message, char *line, size_t room)
     return used;
 }
 
+static size_t say_lost(void *context, uint64_t lost, char *line, size_t room)
+{
+    size_t size = write_prefix(context, VALVE_LOG_WARNING, line, room);
+
+    return size + (size_t)snprintf(line + size, room - size,
+                                   "%" PRIu64 " messages lost: the log could not be written\n",
+                                   lost);
+}
+
+int log_start(struct log *log)
+{
+    const struct valve_log_queue_options options = {.say_lost = say_lost, .context = log};
+
+    return valve_log_queue_new(&options, &log->queue);
+}
+
+void log_stop(struct log *log)
+{
+    if (valve_log_queue_free(log->queue, PATIENCE))
+        log->queue = NULL;
+}
+
 void log_message(void *context, enum valve_priority priority, const char *message)
 {
     const struct log *log = context;
     char line[LINE_MAX];
     size_t size;
-    ssize_t written;
 
     if (priority > log->level)
         return;
     size = write_prefix(log, priority, line, sizeof line);
     size += write_escaped(message, line + size, sizeof line - size - 1);
     line[size++] = '\n';
-    written = write(STDERR_FILENO, line, size);
-    (void)written; /* there is nowhere left to complain */
+    if (log->queue)
+        valve_log_queue_add(log->queue, line, size);
+    else
+        (void)!write(STDERR_FILENO, line, size); /* there is nowhere left to complain */
 }
 
 void log_print(const struct log *log, enum valve_priority priority, const char *format, ...)

@@ -8,20 +8,31 @@
 #include <stdarg.h>
 #include <stdbool.h>
 
+#include "server/log_queue.h"
 #include "valve.h"
 
-/* Constant after log_init(), so that any thread may write by it. */
+/* Constant after log_init() and log_start(), so that any thread may write by it. */
 struct log {
-    enum valve_priority level; /* the least urgent that is written */
-    bool journal;              /* stderr goes to the journal: <N> in place of time and level */
+    enum valve_priority level;     /* the least urgent that is written */
+    bool journal;                  /* stderr goes to the journal: <N> in place of time and level */
+    struct valve_log_queue *queue; /* NULL: lines are written by whoever has them */
 };
 
 /* Until a configuration is loaded, `level` is VALVE_LOG_INFO by custom. Never waits. */
 void log_init(struct log *log, enum valve_priority level);
 
 /*
- * Writes a message of one line by one write(2): control characters in it are escaped, and what
- * does not fit into a line of some 1,000 bytes is cut. Any thread. Waits if stderr does.
+ * From now on nobody waits who logs: a thread writes the lines, and what finds no room while stderr
+ * takes none is lost and counted. 0 or -errno.
+ */
+int log_start(struct log *log);
+
+/* Ends that, having written what there is if it does not take long. Other threads log no more. */
+void log_stop(struct log *log);
+
+/*
+ * Writes a message of one line: control characters in it are escaped, and what does not fit into a
+ * line of some 1,000 bytes is cut. Any thread. Waits if stderr does, but not after log_start().
  */
 void log_print(const struct log *log, enum valve_priority priority, const char *format, ...)
     VALVE_PRINTF(3, 4);

@@ -64,14 +64,15 @@ static void stop_on_hangup(int number)
     raise(SIGTERM);
 }
 
+static struct valve_log_queue *log_of_hangups;
+
 static void refuse_to_reload(int number)
 {
-    static const char line[] = "valved: SIGHUP: the configuration is read at start only: restart\n";
     int error = errno;
-    ssize_t written = write(STDERR_FILENO, line, sizeof line - 1);
 
     (void)number;
-    (void)written;
+    valve_log_queue_add_in_handler(
+        log_of_hangups, "valved: SIGHUP: the configuration is read at start only: restart\n");
     errno = error;
 }
 
@@ -79,10 +80,11 @@ static void refuse_to_reload(int number)
  * SIGHUP means that the terminal is gone, where there is one, and "reload" to a daemon, which shall
  * not end of it. One that was started to ignore it, by nohup(1), does.
  */
-static void handle_hangup(void)
+static void handle_hangup(const struct log *log)
 {
     struct sigaction action = {.sa_flags = SA_RESTART}, old;
 
+    log_of_hangups = log->queue;
     action.sa_handler = isatty(STDERR_FILENO) ? stop_on_hangup : refuse_to_reload;
     if (sigaction(SIGHUP, NULL, &old) == 0 && old.sa_handler != SIG_IGN)
         sigaction(SIGHUP, &action, NULL);
@@ -268,11 +270,21 @@ static bool open_listeners(struct valved *valved)
     return true;
 }
 
+/* Nobody who serves shall wait for whoever reads the log. */
+static bool start_log(struct valved *valved)
+{
+    int r = log_start(&valved->log);
+
+    if (r < 0)
+        log_print(&valved->log, VALVE_LOG_ERROR, "cannot start the log: %s", strerror(-r));
+    return r == 0;
+}
+
 static bool start_serving(struct valved *valved)
 {
     struct valve_error error = {0};
 
-    handle_hangup();
+    handle_hangup(&valved->log);
     if (valve_server_stop_on_signals(valved->server) == 0 &&
         valve_server_start(valved->server, &error) == 0)
         return true;
@@ -341,9 +353,15 @@ static void release_all(struct valved *valved)
     options_fini(&valved->options);
 }
 
+static void stop_log(struct valved *valved)
+{
+    signal(SIGHUP, SIG_IGN); /* its handler writes to the log */
+    log_stop(&valved->log);
+}
+
 int main(int argc, char **argv)
 {
-    struct valved valved = {.status = EXIT_FAILURE};
+    static struct valved valved = {.status = EXIT_FAILURE}; /* threads may outlive main() */
     bool ready;
 
     if (!hold_standard_descriptors())
@@ -351,9 +369,10 @@ int main(int argc, char **argv)
     log_init(&valved.log, VALVE_LOG_INFO);
     ready = read_command_line(&valved, argc, argv) && read_configuration(&valved) &&
             is_to_serve(&valved) && open_store(&valved) && make_server(&valved) &&
-            open_listeners(&valved) && start_serving(&valved);
+            open_listeners(&valved) && start_log(&valved) && start_serving(&valved);
     if (ready)
         serve_until_stopped(&valved);
     release_all(&valved);
+    stop_log(&valved);
     return valved.status;
 }

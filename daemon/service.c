@@ -125,7 +125,7 @@ static int keep_open(struct subject *subject, struct store_file *file)
         subject->may_hold_file = valve_call_try_hold(subject->call, JOBS_FILE_HELD);
     if (subject->may_hold_file)
         return 0;
-    store_close(file);
+    jobs_close(subject->call, file);
     r = hold_place(subject);
     return r < 0 ? r : open_file(subject, file);
 }
@@ -219,7 +219,7 @@ static int take_turn(struct subject *subject, struct store_file *file)
     int r = valve_reply_try_turn(subject->call);
 
     if (r == -EAGAIN) {
-        store_close(file);
+        jobs_close(subject->call, file);
         give_place_back(subject);
         r = valve_reply_turn(subject->call);
         if (r == 0)
@@ -228,28 +228,36 @@ static int take_turn(struct subject *subject, struct store_file *file)
     return r < 0 ? r : keep_open(subject, file);
 }
 
-static struct files_get_answer get(void *context, struct files_get_reply reply,
-                                   const struct files_path *path)
+static struct files_get_answer get_content(struct subject *subject, struct files_get_reply reply,
+                                           struct store_file *file)
 {
-    cleanup(store_close) struct store_file file = STORE_FILE_CLOSED;
-    struct files_get_answer answer;
-    struct subject subject;
     size_t read;
-    int r = subject_init(&subject, context, reply.call, CONFIG_ALLOW_GET, path);
+    int r = open_file(subject, file);
 
-    if (r == 0)
-        r = open_file(&subject, &file);
-    if (r == 0 && file.info.size <= VALVE_REPLY_BUFFER) {
-        r = read_small(&subject, reply, &file, &read);
+    if (r == 0 && file->info.size <= VALVE_REPLY_BUFFER) {
+        r = read_small(subject, reply, file, &read);
         if (r == 0)
             return files_get_reply_content_done(reply, read);
     }
     if (r == 0 || r == -EFBIG)
-        r = take_turn(&subject, &file);
+        r = take_turn(subject, file);
+    if (r < 0)
+        return files_get_reply_error(reply, explain(subject, r));
+    return files_get_reply_content_file(reply, file->descriptor, 0, file->info.size, subject->path);
+}
+
+static struct files_get_answer get(void *context, struct files_get_reply reply,
+                                   const struct files_path *path)
+{
+    struct store_file file = STORE_FILE_CLOSED;
+    struct files_get_answer answer;
+    struct subject subject;
+    int r = subject_init(&subject, context, reply.call, CONFIG_ALLOW_GET, path);
+
     if (r < 0)
         return files_get_reply_error(reply, explain(&subject, r));
-    answer = files_get_reply_content_file(reply, file.descriptor, 0, file.info.size, subject.path);
-    jobs_close(subject.service, subject.call, &file);
+    answer = get_content(&subject, reply, &file);
+    jobs_close(subject.call, &file);
     return answer;
 }
 
@@ -292,16 +300,12 @@ static int send_files(const struct subject *subject, struct files_list_all_reply
     return 0;
 }
 
-static void cleanup_walk(struct walk **walk)
-{
-    walk_free(*walk);
-}
-
 static struct files_list_all_answer list_all(void *context, struct files_list_all_reply reply)
 {
     const struct access *access = valve_call_listener(reply.call);
     struct subject subject = {.service = context, .call = reply.call};
-    cleanup(cleanup_walk) struct walk *walk = NULL;
+    struct files_list_all_answer answer;
+    struct walk *walk = NULL;
     int r = access->allowed & CONFIG_ALLOW_LIST ? 0 : -EPERM;
 
     if (r < 0)
@@ -312,13 +316,14 @@ static struct files_list_all_answer list_all(void *context, struct files_list_al
         r = walk_new(subject.service->store, &walk);
     if (r == 0)
         r = send_files(&subject, reply, &walk);
-    if (r == 0)
-        return files_list_all_reply_list_end(reply);
     if (walk) {
         subject.name = walk_where(walk);
         subject.name_size = strlen(subject.name);
     }
-    return files_list_all_reply_error(reply, explain(&subject, r));
+    answer = r == 0 ? files_list_all_reply_list_end(reply)
+                    : files_list_all_reply_error(reply, explain(&subject, r));
+    jobs_walk_free(subject.call, walk);
+    return answer;
 }
 
 /* ---- The service ---------------------------------------------------------------------- */

@@ -190,11 +190,21 @@ static int call_read(struct task *task)
     return store_read(&task->file, content->data, sizeof content->data, &content->size);
 }
 
+/* Closes the file, too, where it may take long, unless there is more of it to be sent. */
+static int call_read_and_close(struct task *task)
+{
+    int r = call_read(task);
+
+    if (r != -EFBIG && !store_is_shortage(r)) /* that is tried again */
+        store_close(&task->file);
+    return r;
+}
+
 int jobs_read(const struct service *service, struct valve_call *call, const char *path,
               struct store_file *file, struct content **ret_content)
 {
     cleanup(cleanup_task) struct task *task = NULL;
-    int r = task_new(service, call, path, VALVE_JOB_DATA, call_read, &task);
+    int r = task_new(service, call, path, VALVE_JOB_DATA, call_read_and_close, &task);
 
     if (r < 0)
         return r;
@@ -216,24 +226,35 @@ int jobs_read(const struct service *service, struct valve_call *call, const char
     return 0;
 }
 
-static int call_close(struct task *task)
+/* What a task holds is released with it: by the pool, which nobody waits for. */
+void jobs_close(struct valve_call *call, struct store_file *file)
 {
-    store_close(&task->file);
-    return 0;
-}
+    struct task *task = NULL;
 
-void jobs_close(const struct service *service, struct valve_call *call, struct store_file *file)
-{
-    cleanup(cleanup_task) struct task *task = NULL;
-
-    if (store_close_is_slow(file) && (task = try_new("", VALVE_JOB_DATA))) {
-        task->call = call_close;
+    if (store_close_is_slow(file))
+        task = try_new("", VALVE_JOB_DATA);
+    if (task) {
         task->job.held = 1;
         task->file = *file;
         *file = STORE_FILE_CLOSED;
-        (void)!task_run(service, call, &task); /* abandoned, it closes the file all the same */
+        valve_call_discard(call, &task->job);
     }
     store_close(file);
+}
+
+void jobs_walk_free(struct valve_call *call, struct walk *walk)
+{
+    struct task *task = NULL;
+
+    if (walk && !walk_ended(walk))
+        task = try_new("", VALVE_JOB_DATA);
+    if (!task) {
+        walk_free(walk);
+        return;
+    }
+    task->job.held = walk_allowed(walk);
+    task->walk = walk;
+    valve_call_discard(call, &task->job);
 }
 
 static int call_walk(struct task *task)

@@ -2,7 +2,7 @@
 /*
  * The store's calls that may block, as jobs of the I/O pool that a handler waits for.
  *
- * Each of these suspends the calling fiber. Want of a resource (descriptors, memory, or a name that
+ * Each of these suspends the calling fiber, if it does not say otherwise. Want of a resource (descriptors, memory, or a name that
  * others keep renaming) is waited out for the service's io_timeout. Besides the errors of the
  * store's own call there are those of valve_call_run(): -ECANCELED, -ETIMEDOUT, -EBUSY. Whatever
  * happens, a job that nobody waits for any more frees what it holds.
@@ -34,14 +34,14 @@ struct content {
 
 /*
  * As store_read(), from the file that is open at `path`, into heap memory that is the caller's to
- * free(). The job takes the file, and gives it back with its present info unless it was abandoned:
- * then *file is closed.
+ * free(). The job takes the file, and gives it back with its present info unless it was read, or the
+ * job abandoned: then *file is closed.
  */
 int jobs_read(const struct service *service, struct valve_call *call, const char *path,
               struct store_file *file, struct content **ret_content);
 
-/* Closes a file, by the pool if that may take long. */
-void jobs_close(const struct service *service, struct valve_call *call, struct store_file *file);
+/* Closes a file, by the pool if that may take long; does not wait for it. */
+void jobs_close(struct valve_call *call, struct store_file *file);
 
 /*
  * As walk_next_batch(), after which the walk rests if its client is slow, or if something is short
@@ -49,5 +49,8 @@ void jobs_close(const struct service *service, struct valve_call *call, struct s
  * *walk is NULL.
  */
 int jobs_walk(const struct service *service, struct valve_call *call, struct walk **walk);
+
+/* As walk_free(), by the pool if directories are open. Does not wait. */
+void jobs_walk_free(struct valve_call *call, struct walk *walk);
 
 #endif

@@ -8,7 +8,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/magic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,30 +27,16 @@
 
 /* ---- Making and freeing ----------------------------------------------------------- */
 
-/*
- * Whether a cached name of this file system is the truth and answers without waiting. Others may
- * ask another machine, or a process, even when they are only stat'ed.
- */
-static bool is_local(int root)
-{
-    static const long known[] = {EXT4_SUPER_MAGIC, XFS_SUPER_MAGIC, BTRFS_SUPER_MAGIC,
-                                 F2FS_SUPER_MAGIC, TMPFS_MAGIC};
-    struct statfs status;
-
-    if (fstatfs(root, &status) < 0)
-        return false;
-    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-        if ((long)status.f_type == known[i])
-            return true;
-    return false;
-}
-
 /* Finds out what the kernel can do. A sandbox that does not know openat2 may forbid it: EPERM. */
 static int probe_kernel(struct store *store)
 {
     cleanup(cleanup_descriptor) int descriptor = -1;
     int r = store_statx(store->root, "", AT_EMPTY_PATH, &store->identity);
+    struct statfs system;
 
+    if (r == 0 && fstatfs(store->root, &system) == 0)
+        store->file_system = (long)system.f_type;
+    store->storage = store_storage_of(store->root);
     if (r < 0 || store->by_hand)
         return r;
     r = store_resolve(store, ".", O_PATH, 0, &descriptor);
@@ -63,7 +48,7 @@ static int probe_kernel(struct store *store)
         return r;
     cleanup_descriptor(&descriptor);
     descriptor = -1;
-    store->can_try = is_local(store->root) &&
+    store->can_try = store->storage != STORE_REMOTE &&
                      store_resolve(store, ".", O_PATH, STORE_RESOLVE_TRY, &descriptor) == 0;
     return 0;
 }
@@ -107,8 +92,9 @@ int store_new(const struct store_options *options, struct store **ret_store)
     store->one_filesystem = options->one_filesystem;
     store->by_hand = options->by_hand;
     store->descriptors = -1;
+    store->path = realpath(options->root, NULL);
     store->root = open(options->root, O_PATH | O_DIRECTORY | O_CLOEXEC);
-    if (store->root < 0)
+    if (store->root < 0 || !store->path)
         return -errno;
     if (!store->by_hand)
         store->descriptors = open("/proc/self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -131,6 +117,7 @@ void store_free(struct store *store)
     for (char **pattern = store->hide; pattern && *pattern; pattern++)
         free(*pattern);
     free(store->hide);
+    free(store->path);
     free(store);
 }
 
@@ -213,19 +200,23 @@ static int lookup_once(const struct store *store, const char *path, bool readabl
         return r;
     ret_file->info.size = (uint64_t)status.st_size;
     ret_file->info.mtime = clamped_time(status.st_mtim.tv_sec, status.st_mtim.tv_nsec);
+    /* What was tried is on the root's own mount. */
+    ret_file->storage = how & STORE_RESOLVE_TRY ? store->storage : store_storage_of(descriptor);
     ret_file->descriptor = steal_descriptor(&descriptor);
     return 0;
 }
 
 /* What has been tried in vain. */
 struct retries {
-    unsigned races, stale;
+    unsigned races, stale, roots;
 };
 
-static bool worth_another_try(struct retries *retries, int error)
+static bool worth_another_try(const struct store *store, struct retries *retries, int error)
 {
     return (error == -EAGAIN && ++retries->races < RACES_MAX) ||
-           (error == -ESTALE && ++retries->stale < 2);
+           (error == -ESTALE && ++retries->stale < 2) ||
+           ((error == -ESTALE || store_is_failure(error)) && ++retries->roots < 2 &&
+            store_renew_root(store));
 }
 
 /* Raw errors, but for what is hidden. */
@@ -239,7 +230,7 @@ static int lookup(const struct store *store, const char *path, bool readable,
         return -ENOENT;
     do
         r = lookup_once(store, path, readable, 0, ret_file);
-    while (worth_another_try(&retries, r));
+    while (worth_another_try(store, &retries, r));
     return r;
 }
 
@@ -338,7 +329,7 @@ int store_remove(const struct store *store, const char *path)
         return -ENOENT;
     do
         r = remove_once(store, path, parent, slash ? slash + 1 : path);
-    while (worth_another_try(&retries, r));
+    while (worth_another_try(store, &retries, r));
     return store_verdict(r);
 }
 
@@ -368,7 +359,7 @@ int store_open_directory(const struct store *store, const char *path, int *ret_d
 
     do
         r = open_directory_once(store, *path ? path : ".", ret_descriptor, ret_identity);
-    while (worth_another_try(&retries, r));
+    while (worth_another_try(store, &retries, r));
     return store_verdict(r);
 }
 

@@ -9,7 +9,8 @@
  * service it does not exist.
  *
  * A path is a C string that store_path_problem() has passed. A store is constant once it is made:
- * any number of threads may use it at once. Functions may wait for the disk, or for another
+ * any number of threads may use it at once. Only what its root stands for may change: when the file
+ * system there is dead and another of its kind is mounted in its place, that is served. Functions may wait for the disk, or for another
  * machine, and belong on a thread of the I/O pool; those named store_try_ never wait, and belong
  * on a worker.
  */
@@ -42,9 +43,17 @@ struct store_info {
     int64_t mtime; /* ns since 1970, clamped */
 };
 
+/* What calls to the file system that has a file may wait for. */
+enum store_storage {
+    STORE_REMOTE, /* another machine, or a process: each call may. Also what is not known */
+    STORE_LOCAL,  /* a disk, unless what is asked for is cached */
+    STORE_MEMORY, /* nothing */
+};
+
 /* A file open for reading; `descriptor` is -1 when it is not. */
 struct store_file {
     int descriptor;
+    enum store_storage storage;
     struct store_info info; /* when it was opened */
 };
 #define STORE_FILE_CLOSED ((struct store_file){.descriptor = -1})
@@ -80,7 +89,10 @@ int store_try_open(const struct store *store, const char *path, struct store_fil
 /* Closes it, if it is open. The last close of a large file that was removed takes long. */
 void store_close(struct store_file *file);
 
-/* Whether closing it may take long: its name is gone, and its blocks go with the descriptor. */
+/*
+ * Whether closing it may take long: it is of remote storage, which is told, or its name is gone, and
+ * its blocks go with the descriptor. Never waits. A file that is not open is closed soon.
+ */
 bool store_close_is_slow(const struct store_file *file);
 
 /*
@@ -89,6 +101,8 @@ bool store_close_is_slow(const struct store_file *file);
  * grows while it is read is read again, a few times; then one that grew is cut at its length, and
  * for one that shrank it is -EIO.
  *   -EFBIG   it is larger than `capacity` by now; file->info says how large
+ *   -ESTALE  it is gone; its name may lead to another
+ *   others   as of store_open()
  * Try: -EAGAIN where the content is not in memory, or has not the length in file->info.
  */
 int store_read(struct store_file *file, uint8_t *buffer, size_t capacity, size_t *ret_size);
@@ -135,6 +149,12 @@ bool store_follows_links(const struct store *store);
 bool store_hides(const struct store *store, const char *component);
 
 /* ---- Errors --------------------------------------------------------------------- */
+
+/*
+ * An error of the storage as callers of the store see it: everything that means "not served" is
+ * -ENOENT, and what would mean something of their own to them is -EIO.
+ */
+int store_verdict(int error);
 
 /* Whether the error is want of a resource, which trying again a little later may cure. */
 bool store_is_shortage(int error);

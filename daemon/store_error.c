@@ -49,7 +49,14 @@ static struct meaning meaning_of(int error)
 
 int store_verdict(int error)
 {
-    return strcmp(meaning_of(error).code, "not-found") == 0 ? -ENOENT : error;
+    switch (error) {
+    case -EINVAL:    /* a path that breaks the rules */
+    case -EFBIG:     /* a file that is not small */
+    case -ECANCELED: /* a request that was cancelled */
+        return -EIO; /* what they mean to callers, the storage cannot have meant */
+    default:
+        return strcmp(meaning_of(error).code, "not-found") == 0 ? -ENOENT : error;
+    }
 }
 
 bool store_is_shortage(int error)

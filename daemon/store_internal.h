@@ -9,16 +9,19 @@
 
 #include "daemon/store.h"
 
-/* Constant once store_new() has returned. */
+/* Constant once store_new() has returned, but for what `root` stands for and its identity. */
 struct store {
-    int root;        /* O_PATH */
-    int descriptors; /* /proc/self/fd, or -1 if there is none */
+    char *path;       /* of the root, absolute */
+    int root;         /* O_PATH */
+    long file_system; /* of the root: its kind */
+    int descriptors;  /* /proc/self/fd, or -1 if there is none */
     bool symlinks;
     bool one_filesystem;
-    bool by_hand;          /* there is no openat2 */
-    bool can_try;          /* what the kernel has cached of the root's file system needs no wait */
-    struct statx identity; /* of the root: which mount, which device */
-    char **hide;           /* ends with NULL */
+    bool by_hand;               /* there is no openat2 */
+    bool can_try;               /* there is RESOLVE_CACHED, and storage of which it is of use */
+    enum store_storage storage; /* the root's, and its mount's */
+    struct statx identity;      /* of the root: which mount, which device */
+    char **hide;                /* ends with NULL */
 };
 
 /* How a path is resolved, besides what the configuration says. */
@@ -26,6 +29,9 @@ enum {
     STORE_RESOLVE_TRY = 1 << 0,   /* only from what is cached, on the root's own mount */
     STORE_RESOLVE_PLAIN = 1 << 1, /* no links, even where they are followed */
 };
+
+/* What stands behind a descriptor. May wait. */
+enum store_storage store_storage_of(int descriptor);
 
 /*
  * Opens what a path leads to beneath the root, with the flags of open(); "." is the root. Raw
@@ -42,13 +48,19 @@ int store_resolve_by_hand(const struct store *store, const char *path, int flags
 /* What store_look_at() and the resolution by hand ask of the kernel. */
 int store_statx(int directory, const char *name, int flags, struct statx *ret_status);
 
+/* Tells store_is_foreign() what the root is. Any thread. */
+void store_set_identity(struct store *store, const struct statx *status);
+
+/*
+ * Opens the root again by its path, if it is dead and something of its kind is mounted there.
+ * Returns whether it was renewed: what failed is then worth another try. May wait. Any thread.
+ */
+bool store_renew_root(const struct store *store);
+
 /* Whether something lies in a file system that is not served. */
 bool store_is_foreign(const struct store *store, const struct statx *status);
 
 /* Whether any component of a path is hidden. */
 bool store_hides_path(const struct store *store, const char *path);
-
-/* The error as callers of the store see it: everything that means "not served" is -ENOENT. */
-int store_verdict(int error);
 
 #endif

@@ -26,6 +26,11 @@ bool store_close_is_slow(const struct store_file *file)
 {
     struct statx status;
 
+    if (file->descriptor < 0)
+        return false;
+    if (file->storage == STORE_REMOTE)
+        return true;
+
     /* Not synchronised: this is asked on a worker. */
     return statx(file->descriptor, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_NLINK, &status) ==
                0 &&
@@ -36,12 +41,22 @@ int store_try_read(const struct store_file *file, uint8_t *buffer, size_t capaci
                    size_t *ret_size)
 {
     struct iovec room = {.iov_base = buffer, .iov_len = capacity};
-    ssize_t got = preadv2(file->descriptor, &room, 1, 0, RWF_NOWAIT);
+    ssize_t got;
 
+    if (file->storage == STORE_REMOTE)
+        return -EAGAIN;
+    /* Where there is no disk there is no RWF_NOWAIT either. */
+    got = preadv2(file->descriptor, &room, 1, 0, file->storage == STORE_MEMORY ? 0 : RWF_NOWAIT);
     if (got < 0 || (uint64_t)got != file->info.size)
         return -EAGAIN;
     *ret_size = (size_t)got;
     return 0;
+}
+
+/* An error of an open file. A stale one is told apart: its name may lead to another by now. */
+static int failure(int error)
+{
+    return error == ESTALE ? -ESTALE : store_verdict(-error);
 }
 
 /* Reads from the start until `room` bytes or the end of the file. */
@@ -55,7 +70,7 @@ static int read_once(int descriptor, uint8_t *buffer, size_t room, size_t *ret_s
         if (got < 0 && errno == EINTR)
             continue;
         if (got < 0)
-            return errno == EINVAL ? -EIO : -errno; /* it is not the path that is invalid */
+            return failure(errno);
         if (got == 0)
             break;
         size += (size_t)got;
@@ -73,7 +88,7 @@ int store_read(struct store_file *file, uint8_t *buffer, size_t capacity, size_t
         int r;
 
         if (fstat(file->descriptor, &status) < 0)
-            return -errno;
+            return failure(errno);
         file->info.size = (uint64_t)status.st_size;
         if (file->info.size > capacity)
             return -EFBIG;

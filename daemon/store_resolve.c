@@ -26,7 +26,10 @@ static uint64_t resolve_rules(const struct store *store, unsigned how)
         rules |= RESOLVE_NO_XDEV;
     /* Cached names of another mount prove nothing: opening there may still ask another machine. */
     if (how & STORE_RESOLVE_TRY)
-        rules |= RESOLVE_CACHED | RESOLVE_NO_XDEV;
+        rules |= RESOLVE_NO_XDEV;
+    /* What is only in memory is all at hand, although not all of it is cached. */
+    if ((how & STORE_RESOLVE_TRY) && store->storage != STORE_MEMORY)
+        rules |= RESOLVE_CACHED;
     return rules;
 }
 
@@ -60,15 +63,28 @@ int store_statx(int directory, const char *name, int flags, struct statx *ret_st
     return statx(directory, name, flags | AT_NO_AUTOMOUNT, mask, ret_status) < 0 ? -errno : 0;
 }
 
+void store_set_identity(struct store *store, const struct statx *status)
+{
+    struct statx *identity = &store->identity;
+
+#ifdef STATX_MNT_ID
+    __atomic_store_n(&identity->stx_mnt_id, status->stx_mnt_id, __ATOMIC_RELAXED);
+#endif
+    __atomic_store_n(&identity->stx_dev_major, status->stx_dev_major, __ATOMIC_RELAXED);
+    __atomic_store_n(&identity->stx_dev_minor, status->stx_dev_minor, __ATOMIC_RELAXED);
+}
+
 bool store_is_foreign(const struct store *store, const struct statx *status)
 {
+    const struct statx *root = &store->identity;
+
     if (!store->one_filesystem)
         return false;
 #ifdef STATX_MNT_ID
     /* As RESOLVE_NO_XDEV judges: a mount, even of the same file system, is foreign. */
-    if (status->stx_mask & store->identity.stx_mask & STATX_MNT_ID)
-        return status->stx_mnt_id != store->identity.stx_mnt_id;
+    if (status->stx_mask & root->stx_mask & STATX_MNT_ID)
+        return status->stx_mnt_id != __atomic_load_n(&root->stx_mnt_id, __ATOMIC_RELAXED);
 #endif
-    return status->stx_dev_major != store->identity.stx_dev_major ||
-           status->stx_dev_minor != store->identity.stx_dev_minor;
+    return status->stx_dev_major != __atomic_load_n(&root->stx_dev_major, __ATOMIC_RELAXED) ||
+           status->stx_dev_minor != __atomic_load_n(&root->stx_dev_minor, __ATOMIC_RELAXED);
 }

@@ -243,7 +243,7 @@ static int read_entries(struct walk *walk)
         return reopen(walk);
     size = getdents64(level->descriptor, walk->entries, sizeof walk->entries);
     if (size < 0 && errno != ENOENT && errno != ESTALE)
-        return -errno;
+        return store_verdict(-errno);
     level->ended = size <= 0;
     walk->next_entry = 0;
     walk->entries_end = size > 0 ? (size_t)size : 0;

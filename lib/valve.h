@@ -369,12 +369,13 @@ struct valve_job {
     struct valve_job *next;
     struct valve_worker *home;
     struct valve_fiber *waiter;
+    uint64_t queued_at, deadline;
     int state;
 };
 
 /*
  * Runs the job on the pool and waits for it: for io_timeout, the call's own deadline, or
- * cancellation, whichever comes first.
+ * cancellation, whichever comes first. A job that is still queued by then is never begun.
  *   0           done: the job is the caller's again, with its results
  *   -ECANCELED, -ETIMEDOUT, -EBUSY (the queue stayed full)
  *               the job is the pool's, which releases it, when it has ended if it had begun
@@ -398,6 +399,12 @@ int valve_call_hold(struct valve_call *call, unsigned count) VALVE_MUST_USE;
 bool valve_call_try_hold(struct valve_call *call, unsigned count) VALVE_MUST_USE;
 unsigned valve_call_try_hold_some(struct valve_call *call, unsigned count) VALVE_MUST_USE;
 void valve_call_let_go(struct valve_call *call, unsigned count);
+
+/*
+ * Has the pool release a job, and does not wait: for what a call held, where to give it back may
+ * block. The work is not done.
+ */
+void valve_call_discard(struct valve_call *call, struct valve_job *job);
 
 /* Waits for nothing else. 0 when `deadline` came, -ECANCELED or -ETIMEDOUT (the call's own). */
 int valve_call_sleep(struct valve_call *call, uint64_t deadline) VALVE_MUST_USE;
@@ -465,8 +472,8 @@ struct valve_answer valve_reply_bytes_done(struct valve_call *call, const struct
 /*
  * Bytes of a file, `size` of them from `offset`, sent without copying once the turn is this
  * call's. Waits until all are handed to the kernel or the client is gone. `descriptor` stays the
- * caller's. A file that ends before breaks the connection inside the item; `what` names it in the
- * log.
+ * caller's. Where the beginning cannot be read the call is answered with an error; a file that
+ * fails or ends later breaks the connection inside the item. `what` names it in both cases.
  */
 struct valve_answer valve_reply_bytes_file(struct valve_call *call, const struct valve_type *reply,
                                            unsigned arm, int descriptor, off_t offset,

@@ -76,7 +76,7 @@ static struct test_job stuck_job(enum valve_job_kind kind)
 
 static void submit(struct test_job *job)
 {
-    valve_pool_submit(pool, &home, &job->job);
+    valve_pool_submit(pool, &home, &job->job, VALVE_NEVER);
 }
 
 /* Reads the home's mail until so many jobs have come back. */
@@ -182,12 +182,12 @@ START_TEST(metadata_goes_before_data)
     other.gate = &other_gate;
     data.arrived = metadata.arrived = &order;
     ck_assert_int_eq(valve_pool_new(2, &pair), 0);
-    valve_pool_submit(pair, &home, &other.job);
+    valve_pool_submit(pair, &home, &other.job, VALVE_NEVER);
     tally_await(&arrived, 1);
-    valve_pool_submit(pair, &home, &kept.job);
+    valve_pool_submit(pair, &home, &kept.job, VALVE_NEVER);
     tally_await(&arrived, 2);
-    valve_pool_submit(pair, &home, &data.job);
-    valve_pool_submit(pair, &home, &metadata.job);
+    valve_pool_submit(pair, &home, &data.job, VALVE_NEVER);
+    valve_pool_submit(pair, &home, &metadata.job, VALVE_NEVER);
     tally_add(&other_gate);
     await_delivered(3);
     ck_assert_uint_eq(metadata.place, 1);
@@ -283,9 +283,9 @@ START_TEST(the_least_pool_serves_both_classes)
     struct test_job stuck = stuck_job(VALVE_JOB_DATA), quick = quick_job(VALVE_JOB_METADATA);
 
     ck_assert_int_eq(valve_pool_new(1, &least), 0);
-    valve_pool_submit(least, &home, &stuck.job);
+    valve_pool_submit(least, &home, &stuck.job, VALVE_NEVER);
     tally_await(&arrived, 1);
-    valve_pool_submit(least, &home, &quick.job);
+    valve_pool_submit(least, &home, &quick.job, VALVE_NEVER);
     await_delivered(1);
     tally_add(&gate);
     ck_assert(valve_pool_free(least, VALVE_NEVER));

@@ -58,6 +58,11 @@ CODES = {
 }
 
 
+def preload(library):
+    """LD_PRELOAD with one library more."""
+    return ":".join(filter(None, [os.environ.get("LD_PRELOAD"), str(library)]))
+
+
 def wait_until(condition, what):
     """Returns the first true value of condition(); fails when there is none by the deadline."""
     end = time.monotonic() + DEADLINE

@@ -18,7 +18,7 @@ class SlowStorage(unittest.TestCase):
     def start(self, **limits):
         self.server = self.enterContext(support.Server(
             settings={"server": {"workers": 1}, "limits": limits},
-            environment={"LD_PRELOAD": str(PRELOAD), "VALVE_TEST_SLOW": ".slow",
+            environment={"LD_PRELOAD": support.preload(PRELOAD), "VALVE_TEST_SLOW": ".slow",
                          "VALVE_TEST_DELAY": str(DELAY)}))
         self.descriptors = self.server.descriptors()
         self.server.write("hot", b"hot")

@@ -50,22 +50,21 @@ static int wait_for_job(struct valve_worker *worker, enum valve_job_kind kind, u
     return 0;
 }
 
-int valve_call_run(struct valve_call *call, struct valve_job *job)
+static void submit(struct valve_worker *worker, struct valve_job *job, struct valve_fiber *waiter,
+                   uint64_t deadline)
 {
-    struct valve_worker *worker = call->worker;
-    uint64_t deadline = valve_clock_now() + worker->server->options.io_timeout;
-    int r = wait_for_job(worker, job->kind, deadline);
-
-    if (r < 0) {
-        valve_pool_release(worker->server->pool, job);
-        return r;
-    }
     job->done.deliver = job_done;
-    job->waiter = call->fiber;
+    job->waiter = waiter;
     worker->jobs[job->kind]++;
-    valve_pool_submit(worker->server->pool, worker, job);
+    valve_pool_submit(worker->server->pool, worker, job, deadline);
+}
+
+/* Waits until the job has come back. Else it is given up. */
+static int wait_until_done(struct valve_call *call, struct valve_job *job, uint64_t deadline)
+{
     while (job->waiter != NULL) {
-        r = valve_fiber_wait(deadline);
+        int r = valve_fiber_wait(deadline);
+
         if (r == 0)
             continue; /* woken: by the job, unless it still names us */
         if (job->waiter == NULL)
@@ -76,4 +75,36 @@ int valve_call_run(struct valve_call *call, struct valve_job *job)
         return r;
     }
     return 0;
+}
+
+int valve_call_run(struct valve_call *call, struct valve_job *job)
+{
+    struct valve_worker *worker = call->worker;
+    struct valve_pool *pool = worker->server->pool;
+    uint64_t deadline = valve_clock_now() + worker->server->options.io_timeout;
+    uint64_t own_deadline = valve_fiber_deadline(call->fiber);
+    int r = wait_for_job(worker, job->kind, deadline);
+
+    if (job->held > call->held)
+        job->held = call->held;
+    if (r < 0) {
+        valve_pool_release(pool, job);
+        return r;
+    }
+    submit(worker, job, call->fiber, deadline < own_deadline ? deadline : own_deadline);
+    r = wait_until_done(call, job, deadline);
+    if (r == 0 && valve_pool_has_expired(job)) {
+        valve_pool_release(pool, job);
+        r = -ETIMEDOUT;
+    }
+    return r;
+}
+
+/* As one that expires at once: it is counted, comes back, and is released as nobody waits. */
+void valve_call_discard(struct valve_call *call, struct valve_job *job)
+{
+    if (job->held > call->held)
+        job->held = call->held;
+    call->held -= job->held;
+    submit(call->worker, job, NULL, 0);
 }

@@ -5,6 +5,7 @@
 #include "server/options.h"
 
 #include <stdio.h>
+#include <unistd.h>
 
 #define MAX_HELD        128 /* descriptors that calls may hold */
 #define RESERVE         128 /* descriptors that are neither theirs nor connections */
@@ -16,22 +17,30 @@
 #define DEEPEST         1024
 #define LONGEST_TIMEOUT (INT32_MAX * 1000000ull) /* what milliseconds in 31 bits can say */
 
-/* One line for each, whatever a client may have put into it. Any thread: stdio locks the stream. */
-static void log_to_stderr(void *context, enum valve_priority priority, const char *message)
+size_t valve_options_log_line(enum valve_priority priority, const char *message, char *line,
+                              size_t room)
+{
+    size_t size = (size_t)snprintf(
+        line, room, "valve: %s: ", priority == VALVE_LOG_WARNING ? "warning" : "error");
+
+    for (; *message != '\0' && size < room - 1; message++) {
+        unsigned char character = (unsigned char)*message;
+
+        line[size++] = character < ' ' || character == 0x7f ? '?' : *message;
+    }
+    line[size++] = '\n';
+    return size;
+}
+
+/* What a server says before it runs and after; while it runs a thread writes for it. */
+void valve_options_log_to_stderr(void *context, enum valve_priority priority, const char *message)
 {
     char line[1024];
-    size_t size = 0;
 
     (void)context;
-    if (priority > VALVE_LOG_WARNING)
-        return;
-    for (; message[size] != '\0' && size < sizeof line - 1; size++) {
-        unsigned char character = (unsigned char)message[size];
-
-        line[size] = character < ' ' || character == 0x7f ? '?' : message[size];
-    }
-    line[size] = '\0';
-    fprintf(stderr, "valve: %s: %s\n", priority == VALVE_LOG_WARNING ? "warning" : "error", line);
+    if (priority <= VALVE_LOG_WARNING)
+        (void)!write(STDERR_FILENO, line,
+                     valve_options_log_line(priority, message, line, sizeof line));
 }
 
 void valve_server_options_default(struct valve_server_options *ret_options)
@@ -52,7 +61,7 @@ void valve_server_options_default(struct valve_server_options *ret_options)
         .send_timeout = 30 * NS_PER_S,
         .io_timeout = 30 * NS_PER_S,
         .drain_timeout = 10 * NS_PER_S,
-        .log = log_to_stderr,
+        .log = valve_options_log_to_stderr,
     };
 }
 

@@ -27,13 +27,17 @@ void valve_os_name_thread(const char *name);
 ssize_t valve_os_send_file(int socket, int file, off_t *offset, size_t size);
 
 /*
- * Whether a range of a file is, by all signs, in memory: samples it without ever waiting, and
- * starts read-ahead where it finds a gap.
+ * Whether a range of a file (not of 0 bytes) is in memory, so that sending it now does not block;
+ * never waits. Each page is known to be there, or every eighth where the kernel does not tell; that
+ * what is there has been read, too, is sampled. Of tmpfs always.
  */
 bool valve_os_in_memory(int file, off_t offset, size_t size);
 
-/* Brings a range of a file into memory; waits for the disk. 0 or -errno. */
-int valve_os_bring_in(int file, off_t offset, size_t size);
+/*
+ * Reads a range, and asks for `ahead` bytes of it and what follows; waits for the disk. Bytes read,
+ * fewer only at the end of the file or before a byte that cannot be read; or -errno.
+ */
+ssize_t valve_os_read(int file, off_t offset, void *data, size_t size, size_t ahead);
 
 /*
  * Has the kernel end connections whose peer's machine is silent: one that acknowledges no data, and

@@ -18,11 +18,13 @@
 #include <sys/ioctl.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
 #define PAGE          4096
 #define SAMPLE_STRIDE (128 * 1024) /* the kernel's default window of read-ahead */
+#define DENSE_STRIDE  (32 * 1024)  /* where samples are all there is */
 #define MOST_CPUS     (1 << 16)    /* where asking with ever larger sets ends */
 
 /* Probes of idle connections: after how long, how often, and how many unanswered are the end. */
@@ -96,8 +98,14 @@ ssize_t valve_os_send_file(int socket, int file, off_t *offset, size_t size)
     return sent < 0 ? -errno : sent;
 }
 
-/* One byte without waiting: 1 it is in memory, 0 it is not (or the file ends before it). */
-static bool resident(int file, off_t offset)
+/* Content that has no disk behind it: of tmpfs, whose files alone know of seals. */
+static bool is_memory(int file)
+{
+    return fcntl(file, F_GET_SEALS) >= 0;
+}
+
+/* Whether the byte can be read at once. No: it cannot, or the file ends before it. */
+static bool is_resident(int file, off_t offset)
 {
     char byte;
     struct iovec room = {&byte, 1};
@@ -105,32 +113,66 @@ static bool resident(int file, off_t offset)
     return preadv2(file, &room, 1, offset, RWF_NOWAIT) == 1;
 }
 
+/* As in <linux/mman.h> of kernels since 6.5. */
+struct cachestat_range {
+    uint64_t offset, size;
+};
+struct cachestat {
+    uint64_t cached, dirty, written_back, evicted, recently_evicted;
+};
+#ifndef SYS_cachestat
+#define SYS_cachestat 451
+#endif
+
+/*
+ * Pages of a range that have a place in memory, whether or not they have been read into it. Or
+ * -errno: an old kernel, a sandbox, or a file that one could not write to.
+ */
+static int64_t pages_cached(int file, off_t offset, size_t size)
+{
+    struct cachestat_range range = {(uint64_t)offset, size};
+    struct cachestat result;
+
+    if (syscall(SYS_cachestat, file, &range, &result, 0) < 0)
+        return -errno;
+    return (int64_t)result.cached;
+}
+
 bool valve_os_in_memory(int file, off_t offset, size_t size)
 {
     off_t end = offset + (off_t)size;
+    int64_t pages = (end - 1) / PAGE - offset / PAGE + 1, cached;
+    off_t stride = SAMPLE_STRIDE;
 
-    for (off_t at = offset; at < end; at += SAMPLE_STRIDE)
-        if (!resident(file, at))
+    if (!is_resident(file, offset))
+        return errno == EOPNOTSUPP && is_memory(file);
+    cached = pages_cached(file, offset, size);
+    if (cached < 0)
+        stride = DENSE_STRIDE;
+    else if (cached < pages)
+        return false;
+    for (off_t at = offset + stride; at < end; at += stride)
+        if (!is_resident(file, at))
             return false;
-    return resident(file, end - 1);
+    return is_resident(file, end - 1);
 }
 
-int valve_os_bring_in(int file, off_t offset, size_t size)
+ssize_t valve_os_read(int file, off_t offset, void *data, size_t size, size_t ahead)
 {
-    off_t end = offset + (off_t)size;
-    char byte;
+    size_t got = 0;
 
-    /* Ask for the whole range at once; then touch each page, which waits where it must. */
-    posix_fadvise(file, offset, (off_t)size, POSIX_FADV_WILLNEED);
-    for (off_t at = offset; at < end; at += PAGE) {
-        ssize_t r = pread(file, &byte, 1, at);
+    posix_fadvise(file, offset, (off_t)ahead, POSIX_FADV_WILLNEED);
+    while (got < size) {
+        ssize_t r = pread(file, (char *)data + got, size - got, offset + (off_t)got);
 
         if (r < 0 && errno != EINTR)
-            return -errno;
+            return got > 0 ? (ssize_t)got : -errno;
         if (r == 0)
             break;
+        if (r > 0)
+            got += (size_t)r;
     }
-    return 0;
+    return (ssize_t)got;
 }
 
 /*

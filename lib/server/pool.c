@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "fiber/clock.h"
 #include "server/mailbox.h"
 #include "server/os.h"
 #include "server/worker.h"
@@ -17,11 +18,20 @@
 enum job_state {
     JOB_WANTED,    /* somebody waits for it */
     JOB_ABANDONED, /* nobody does: skip the work if it has not begun */
+    JOB_EXPIRED,   /* came back without having begun */
     JOB_RELEASED,  /* queued only to be released */
 };
 
 struct job_queue {
     struct valve_job *first, *last;
+    unsigned count;
+};
+
+/* What a thread is at. */
+struct pool_thread {
+    bool busy;
+    enum valve_job_kind kind;
+    uint64_t deadline; /* of its job */
 };
 
 struct valve_pool {
@@ -32,6 +42,9 @@ struct valve_pool {
     unsigned metadata_idle, any_idle; /* threads that wait for work */
     unsigned running;                 /* threads not yet ended */
     bool ending;
+    uint64_t waits, waited, expired;
+    unsigned thread_count; /* constant, unlike all before */
+    struct pool_thread threads[];
 };
 
 struct thread_start {
@@ -48,6 +61,7 @@ static void queue_add(struct job_queue *queue, struct valve_job *job)
     else
         queue->last->next = job;
     queue->last = job;
+    queue->count++;
 }
 
 static struct valve_job *queue_take(struct job_queue *queue)
@@ -59,6 +73,7 @@ static struct valve_job *queue_take(struct job_queue *queue)
     queue->first = job->next;
     if (queue->first == NULL)
         queue->last = NULL;
+    queue->count--;
     return job;
 }
 
@@ -78,12 +93,29 @@ static void wake_for_queued(struct valve_pool *pool)
         pthread_cond_signal(&pool->any_ready);
 }
 
+/* Writes down that the thread has this job from now on. The lock is held. */
+static void begin_job(struct valve_pool *pool, struct pool_thread *self, struct valve_job *job)
+{
+    uint64_t now = valve_clock_now();
+    int wanted = JOB_WANTED;
+
+    *self = (struct pool_thread){.busy = true, .kind = job->kind, .deadline = job->deadline};
+    pool->waits++;
+    pool->waited += now - job->queued_at;
+    if (now >= job->deadline &&
+        __atomic_compare_exchange_n(&job->state, &wanted, JOB_EXPIRED, false, __ATOMIC_ACQ_REL,
+                                    __ATOMIC_ACQUIRE))
+        pool->expired++;
+}
+
 /* The next job for a thread of this kind, or NULL: the pool ends. */
-static struct valve_job *next_job(struct valve_pool *pool, bool metadata_only)
+static struct valve_job *next_job(struct valve_pool *pool, struct pool_thread *self,
+                                  bool metadata_only)
 {
     struct valve_job *job;
 
     pthread_mutex_lock(&pool->lock);
+    self->busy = false;
     for (;;) {
         job = queue_take(&pool->queues[VALVE_JOB_METADATA]);
         if (job == NULL && !metadata_only)
@@ -100,6 +132,8 @@ static struct valve_job *next_job(struct valve_pool *pool, bool metadata_only)
             pool->any_idle--;
         }
     }
+    if (job != NULL)
+        begin_job(pool, self, job);
     wake_for_queued(pool);
     pthread_mutex_unlock(&pool->lock);
     return job;
@@ -122,6 +156,7 @@ static void *pool_main(void *argument)
 {
     struct thread_start *start = argument;
     struct valve_pool *pool = start->pool;
+    struct pool_thread *self = &pool->threads[start->index];
     bool metadata_only = start->metadata_only;
     struct valve_job *job;
     char name[16];
@@ -129,7 +164,7 @@ static void *pool_main(void *argument)
     snprintf(name, sizeof name, "valve-io-%u", start->index % 10000);
     free(start);
     valve_os_name_thread(name);
-    while ((job = next_job(pool, metadata_only)) != NULL)
+    while ((job = next_job(pool, self, metadata_only)) != NULL)
         run(job);
     pthread_mutex_lock(&pool->lock);
     pool->running--;
@@ -162,13 +197,14 @@ static int start_thread(struct valve_pool *pool, unsigned index, bool metadata_o
     return -r;
 }
 
-static struct valve_pool *pool_create(void)
+static struct valve_pool *pool_create(unsigned threads)
 {
-    struct valve_pool *pool = calloc(1, sizeof *pool);
+    struct valve_pool *pool = calloc(1, sizeof *pool + threads * sizeof *pool->threads);
     pthread_condattr_t monotonic;
 
     if (pool == NULL)
         return NULL;
+    pool->thread_count = threads;
     pthread_mutex_init(&pool->lock, NULL);
     pthread_cond_init(&pool->metadata_ready, NULL);
     pthread_cond_init(&pool->any_ready, NULL);
@@ -181,12 +217,13 @@ static struct valve_pool *pool_create(void)
 
 int valve_pool_new(unsigned threads, struct valve_pool **ret_pool)
 {
-    struct valve_pool *pool = pool_create();
     unsigned metadata = threads / 4 > 0 ? threads / 4 : 1;
+    unsigned least = threads > metadata ? threads : metadata + 1;
+    struct valve_pool *pool = pool_create(least);
 
     if (pool == NULL)
         return -ENOMEM;
-    for (unsigned i = 0; i < threads || i < 2; i++) {
+    for (unsigned i = 0; i < least; i++) {
         int r = start_thread(pool, i, i < metadata);
 
         if (r < 0) {
@@ -236,6 +273,7 @@ bool valve_pool_free(struct valve_pool *pool, uint64_t deadline)
 
 static void enqueue(struct valve_pool *pool, struct valve_job *job)
 {
+    job->queued_at = valve_clock_now();
     pthread_mutex_lock(&pool->lock);
     queue_add(&pool->queues[job->kind], job);
     if (job->kind == VALVE_JOB_METADATA && pool->metadata_idle > 0)
@@ -245,11 +283,18 @@ static void enqueue(struct valve_pool *pool, struct valve_job *job)
     pthread_mutex_unlock(&pool->lock);
 }
 
-void valve_pool_submit(struct valve_pool *pool, struct valve_worker *home, struct valve_job *job)
+void valve_pool_submit(struct valve_pool *pool, struct valve_worker *home, struct valve_job *job,
+                       uint64_t deadline)
 {
     job->home = home;
+    job->deadline = deadline;
     __atomic_store_n(&job->state, JOB_WANTED, __ATOMIC_RELAXED);
     enqueue(pool, job);
+}
+
+bool valve_pool_has_expired(const struct valve_job *job)
+{
+    return __atomic_load_n(&job->state, __ATOMIC_RELAXED) == JOB_EXPIRED;
 }
 
 void valve_pool_abandon(struct valve_job *job)
@@ -259,6 +304,28 @@ void valve_pool_abandon(struct valve_job *job)
 
 void valve_pool_release(struct valve_pool *pool, struct valve_job *job)
 {
+    job->deadline = VALVE_NEVER;
     __atomic_store_n(&job->state, JOB_RELEASED, __ATOMIC_RELEASE);
     enqueue(pool, job);
+}
+
+void valve_pool_figures(struct valve_pool *pool, struct valve_pool_figures *ret_figures)
+{
+    struct valve_pool_figures figures = {.threads = pool->thread_count};
+    uint64_t now = valve_clock_now();
+
+    pthread_mutex_lock(&pool->lock);
+    for (unsigned kind = 0; kind <= VALVE_JOB_DATA; kind++)
+        figures.queued[kind] = pool->queues[kind].count;
+    for (unsigned i = 0; i < pool->thread_count; i++) {
+        const struct pool_thread *thread = &pool->threads[i];
+
+        figures.running[thread->kind] += thread->busy;
+        figures.stuck += thread->busy && thread->deadline < now;
+    }
+    figures.waits = pool->waits;
+    figures.waited = pool->waited;
+    figures.expired = pool->expired;
+    pthread_mutex_unlock(&pool->lock);
+    *ret_figures = figures;
 }

@@ -9,6 +9,10 @@
 
 struct valve_pool;
 
+/* Jobs that all workers together may have out: of each kind, and in all. */
+#define VALVE_POOL_JOBS_A_KIND 1024
+#define VALVE_POOL_JOBS        (VALVE_POOL_JOBS_A_KIND * (VALVE_JOB_DATA + 1))
+
 /* Starts the threads. Some of them, at least one, take nothing but metadata jobs. 0 or -errno. */
 int valve_pool_new(unsigned threads, struct valve_pool **ret_pool);
 
@@ -21,14 +25,33 @@ bool valve_pool_free(struct valve_pool *pool, uint64_t deadline);
 
 /*
  * Queues a job of this worker's; its `done` message comes to the worker's mailbox when it has
- * been worked on. The caller bounds how many it has out. Any thread; does not wait.
+ * been worked on. Where no thread takes it before `deadline`, it comes back without: it has
+ * expired. The caller bounds how many it has out. Any thread; does not wait.
  */
-void valve_pool_submit(struct valve_pool *pool, struct valve_worker *home, struct valve_job *job);
+void valve_pool_submit(struct valve_pool *pool, struct valve_worker *home, struct valve_job *job,
+                       uint64_t deadline);
+
+/* Whether a job that has come back was never begun. */
+bool valve_pool_has_expired(const struct valve_job *job);
 
 /* Nobody waits for it any more: if its work has not begun, it never will. Its home's thread. */
 void valve_pool_abandon(struct valve_job *job);
 
 /* Has a job released by the pool, where that may block. */
 void valve_pool_release(struct valve_pool *pool, struct valve_job *job);
+
+/* How the pool is doing. */
+struct valve_pool_figures {
+    unsigned threads;
+    unsigned queued[VALVE_JOB_DATA + 1];  /* jobs of each kind that no thread has taken */
+    unsigned running[VALVE_JOB_DATA + 1]; /* threads at work on each kind */
+    unsigned stuck;                       /* of those, at work on a job past its deadline */
+    uint64_t waits;                       /* jobs that threads have taken so far */
+    uint64_t waited;                      /* ns that these were queued, in all */
+    uint64_t expired;                     /* of these, jobs that came too late to be begun */
+};
+
+/* Any thread; does not wait. */
+void valve_pool_figures(struct valve_pool *pool, struct valve_pool_figures *ret_figures);
 
 #endif

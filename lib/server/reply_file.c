@@ -2,16 +2,19 @@
 /*
  * Replies whose bytes go from a file to the socket without passing through this process.
  *
- * The worker sends only what is in memory; a thread of the pool brings in what is not.
+ * The worker sends only what is in memory, and looks right before it does. What is not is read by a
+ * thread of the pool into a buffer, from which it goes on its way whatever is evicted meanwhile.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "rpc/encoder.h"
 #include "rpc/envelope.h"
+#include "rpc/utf8.h"
 #include "server/connection.h"
 #include "server/os.h"
 #include "server/output.h"
@@ -19,30 +22,48 @@
 #include "server/server.h"
 #include "server/worker.h"
 
-#define WINDOW ((size_t)512 * 1024) /* looked at, brought in and sent at once */
-#define RETRY  20000000             /* ns between looks for a free descriptor */
+#define HOT_WINDOW  ((size_t)512 * 1024) /* looked at at once, and read ahead */
+#define HOT_TRUSTED 1000000              /* ns for which memory is taken to keep what it had */
+#define COLD_WINDOW ((size_t)128 * 1024) /* read at once: held until it is sent */
+#define RETRY       20000000             /* ns between looks for a free descriptor */
 
-/* Brings in one window. Owns its descriptor, since it may outlive the call. */
-struct bring_in_job {
+/* A file on its way to the socket. */
+struct transfer {
+    struct valve_call *call;
+    int descriptor;
+    off_t offset; /* of what is neither sent nor read */
+    uint64_t left;
+    off_t hot_end; /* so far it was in memory, at the time */
+    uint64_t hot_at;
+    struct valve_buffer *cold; /* what was read of it and is to be queued, or NULL */
+};
+
+/* Reads one window. Owns its descriptor and its buffer, since it may outlive the call. */
+struct read_job {
     struct valve_job job;
     int descriptor;
     off_t offset;
-    size_t size;
-    int result;
+    struct valve_buffer *buffer;
+    ssize_t result;
 };
 
-static void bring_in_work(struct valve_job *job)
+static void read_work(struct valve_job *job)
 {
-    struct bring_in_job *self = (struct bring_in_job *)job;
+    struct read_job *self = (struct read_job *)job;
 
-    self->result = valve_os_bring_in(self->descriptor, self->offset, self->size);
+    self->result = valve_os_read(self->descriptor, self->offset, self->buffer->data,
+                                 self->buffer->capacity, HOT_WINDOW);
+    close(self->descriptor);
+    self->descriptor = -1;
 }
 
-static void bring_in_release(struct valve_job *job)
+static void read_release(struct valve_job *job)
 {
-    struct bring_in_job *self = (struct bring_in_job *)job;
+    struct read_job *self = (struct read_job *)job;
 
-    close(self->descriptor);
+    if (self->descriptor >= 0)
+        close(self->descriptor);
+    free(self->buffer);
     free(self);
 }
 
@@ -60,33 +81,75 @@ static int duplicate(struct valve_call *call, int descriptor)
     return copy >= 0 ? copy : r;
 }
 
-static int bring_in(struct valve_call *call, int descriptor, off_t offset, size_t size)
+static int make_job(const struct transfer *transfer, struct read_job **ret_job)
 {
-    struct bring_in_job *self = malloc(sizeof *self);
-    int r;
+    size_t size = transfer->left < COLD_WINDOW ? (size_t)transfer->left : COLD_WINDOW;
+    struct read_job *self = malloc(sizeof *self);
+    int r = -ENOMEM;
 
     if (self == NULL)
-        return -ENOMEM;
-    *self = (struct bring_in_job){
-        .job = {.work = bring_in_work,
-                .release = bring_in_release,
+        return r;
+    *self = (struct read_job){
+        .job = {.work = read_work,
+                .release = read_release,
                 .kind = VALVE_JOB_DATA,
-                .held = call->held > 1}, /* one is its own, one the handler's */
-        .descriptor = duplicate(call, descriptor),
-        .offset = offset,
-        .size = size,
+                .held = transfer->call->held > 1}, /* one is its own, one the handler's */
+        .descriptor = -1,
+        .offset = transfer->offset,
+        .buffer = valve_buffer_new_odd(size),
     };
-    if (self->descriptor < 0) {
-        r = self->descriptor;
-        free(self);
+    if (self->buffer != NULL)
+        r = self->descriptor = duplicate(transfer->call, transfer->descriptor);
+    if (r < 0) {
+        read_release(&self->job);
         return r;
     }
-    r = valve_call_run(call, &self->job);
+    *ret_job = self;
+    return 0;
+}
+
+/* What the storage says, as far as it may be told from what others say of this call. */
+static int verdict(ssize_t error)
+{
+    return error == -ENOMEM || error == -ETIMEDOUT ? (int)error : -EIO;
+}
+
+/* Has the pool read what comes next. -ENODATA: the file ends here. */
+static int fetch(struct transfer *transfer)
+{
+    struct read_job *self;
+    int r = make_job(transfer, &self);
+
+    if (r == 0)
+        r = valve_call_run(transfer->call, &self->job);
     if (r < 0)
         return r;
-    r = self->result;
-    bring_in_release(&self->job);
+    if (self->result > 0) {
+        transfer->cold = self->buffer;
+        transfer->cold->end = (size_t)self->result;
+        transfer->offset += (off_t)self->result;
+        transfer->left -= (uint64_t)self->result;
+        self->buffer = NULL;
+    } else {
+        r = self->result < 0 ? verdict(self->result) : -ENODATA;
+    }
+    read_release(&self->job);
     return r;
+}
+
+/* Whether what comes next can be sent from where it is: up to hot_end, and now. */
+static bool is_hot(struct transfer *transfer)
+{
+    uint64_t now = transfer->call->worker->now;
+    size_t window = transfer->left < HOT_WINDOW ? (size_t)transfer->left : HOT_WINDOW;
+
+    if (transfer->offset < transfer->hot_end && now - transfer->hot_at < HOT_TRUSTED)
+        return true;
+    if (!valve_os_in_memory(transfer->descriptor, transfer->offset, window))
+        return false;
+    transfer->hot_end = transfer->offset + (off_t)window;
+    transfer->hot_at = now;
+    return true;
 }
 
 /* Waits until all that is queued has left, so that the file's bytes may follow. */
@@ -111,46 +174,65 @@ static int wait_for_socket(struct valve_call *call)
     return valve_wait_queue_wait(&call->connection->output->progress, VALVE_NEVER);
 }
 
-/* Sends one window that is in memory. Returns 0 or -errno; -ENODATA: the file ends here. */
-static int send_window(struct valve_call *call, int descriptor, off_t *offset, size_t size)
+/* Sends what is hot, as far as the socket takes it. -ENODATA: the file ends here. */
+static int send_hot(struct transfer *transfer)
 {
+    struct valve_call *call = transfer->call;
     int socket = valve_connection_descriptor(call->worker, call->connection);
-    off_t end = *offset + (off_t)size;
+    size_t window = (size_t)(transfer->hot_end - transfer->offset);
+    ssize_t sent;
 
-    while (*offset < end) {
-        ssize_t sent = valve_os_send_file(socket, descriptor, offset, (size_t)(end - *offset));
-        int r = 0;
-
-        if (sent > 0)
-            call->connection->output->handed += (size_t)sent;
-        if (sent == -EAGAIN)
-            r = wait_for_socket(call);
-        else if (sent == 0)
-            r = -ENODATA;
-        else if (sent < 0 && sent != -EINTR)
-            r = (int)sent;
-        if (r < 0)
-            return r;
+    call->connection->output->more = false;
+    do
+        sent = valve_os_send_file(socket, transfer->descriptor, &transfer->offset, window);
+    while (sent == -EINTR);
+    if (sent == 0)
+        return -ENODATA;
+    if (sent < 0 && sent != -EAGAIN)
+        return (int)sent;
+    if (sent > 0) {
+        call->connection->output->handed += (size_t)sent;
+        transfer->left -= (uint64_t)sent;
     }
+    if (sent < (ssize_t)window)
+        return wait_for_socket(call); /* if the file ended instead, it is writable at once */
+    return transfer->left > 0 ? valve_worker_yield(call->worker) : 0;
+}
+
+/* Queues what was read, while the next window may already be on its way. */
+static int queue_cold(struct transfer *transfer)
+{
+    struct valve_call *call = transfer->call;
+    int r = valve_reply_wait_for_output(call);
+
+    if (r < 0)
+        return r;
+    call->connection->output->more = false;
+    valve_output_queue_piece(call->worker, call->connection, transfer->cold);
+    transfer->cold = NULL;
+    valve_connection_attend(call->worker, call->connection);
     return 0;
 }
 
-static int send_file(struct valve_call *call, int descriptor, off_t offset, uint64_t size)
+static int send_next(struct transfer *transfer)
 {
-    int r = wait_until_sent(call);
+    struct valve_call *call = transfer->call;
 
-    call->connection->output->more = false;
-    while (r == 0 && size > 0) {
-        size_t window = size < WINDOW ? (size_t)size : WINDOW;
+    if (transfer->cold != NULL)
+        return queue_cold(transfer);
+    if (!is_hot(transfer))
+        return fetch(transfer);
+    if (call->connection->output->queue.size > 0)
+        return wait_until_sent(call);
+    return send_hot(transfer);
+}
 
-        if (!valve_os_in_memory(descriptor, offset, window))
-            r = bring_in(call, descriptor, offset, window);
-        if (r == 0)
-            r = send_window(call, descriptor, &offset, window);
-        size -= window;
-        if (r == 0 && size > 0)
-            r = valve_worker_yield(call->worker);
-    }
+static int send_file(struct transfer *transfer)
+{
+    int r = 0;
+
+    while (r == 0 && (transfer->left > 0 || transfer->cold != NULL))
+        r = send_next(transfer);
     return r;
 }
 
@@ -191,11 +273,55 @@ static const char *explain(int error)
     }
 }
 
+/* Begins the reply once its first bytes are at hand: where there are none, another is possible. */
+static int begin(struct transfer *transfer, const struct valve_type *reply, unsigned arm)
+{
+    uint64_t size = transfer->left;
+    int r = valve_reply_turn(transfer->call);
+
+    if (r < 0 || valve_reply_pointless(transfer->call))
+        return r < 0 ? r : -ECANCELED;
+    if (size > 0 && !is_hot(transfer))
+        r = fetch(transfer);
+    if (r == 0 && valve_reply_is_refused(transfer->call))
+        r = -ECANCELED;
+    return r < 0 ? r : queue_front(transfer->call, reply, arm, size);
+}
+
+/* Nothing was sent yet: an error reply, which names the file. */
+static struct valve_answer refuse(struct valve_call *call, int error, const char *what)
+{
+    const char *why = explain(error), *colon = strchr(why, ':');
+    char name[256], text[VALVE_ERROR_TEXT];
+
+    valve_escape(what, strlen(what), name, sizeof name);
+    snprintf(text, sizeof text, "%.*s: %s%s", (int)(colon - why), why, name, colon);
+    if (error == -EIO)
+        valve_server_log(call->worker->server, VALVE_LOG_WARNING, "%s", text);
+    return valve_reply_refuse(call, text);
+}
+
+/* The end of a reply that failed: refused if it has not begun, else broken off. */
+static struct valve_answer fail(struct valve_call *call, int error, const char *what)
+{
+    char why[VALVE_ERROR_TEXT];
+
+    if (call->stage == VALVE_CALL_OPEN)
+        return refuse(call, error, what);
+    if (error == -EPIPE || error == -ECONNRESET) { /* the client left: no fault of anything here */
+        valve_connection_break(call->worker, call->connection);
+        return valve_reply_answered(call);
+    }
+    snprintf(why, sizeof why, "%.300s: %s", what, explain(error));
+    return valve_reply_broken(call, why);
+}
+
 struct valve_answer valve_reply_bytes_file(struct valve_call *call, const struct valve_type *reply,
                                            unsigned arm, int descriptor, off_t offset,
                                            uint64_t size, const char *what)
 {
-    char why[VALVE_ERROR_TEXT];
+    struct transfer transfer = {
+        .call = call, .descriptor = descriptor, .offset = offset, .left = size};
     int r;
 
     if (valve_reply_is_second(call))
@@ -203,23 +329,11 @@ struct valve_answer valve_reply_bytes_file(struct valve_call *call, const struct
     valve_reply_drop(call);
     if (call->stage == VALVE_CALL_BEGUN)
         return valve_reply_broken(call, "a file came after part of another reply");
-    r = valve_reply_turn(call);
-    if (valve_reply_pointless(call))
-        return valve_reply_answered(call);
-    if (r == 0 && valve_reply_is_refused(call))
-        r = -ECANCELED;
+    r = begin(&transfer, reply, arm);
     if (r == 0)
-        r = queue_front(call, reply, arm, size);
-    if (r == 0)
-        r = send_file(call, descriptor, offset, size);
+        r = send_file(&transfer);
+    free(transfer.cold);
     if (r == 0 || valve_reply_pointless(call))
         return valve_reply_answered(call);
-    if (call->stage == VALVE_CALL_OPEN)
-        return valve_reply_refuse(call, explain(r));
-    if (r == -EPIPE || r == -ECONNRESET) { /* the client left: no fault of anything here */
-        valve_connection_break(call->worker, call->connection);
-        return valve_reply_answered(call);
-    }
-    snprintf(why, sizeof why, "%.300s: %s", what, explain(r));
-    return valve_reply_broken(call, why);
+    return fail(call, r, what);
 }

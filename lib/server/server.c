@@ -20,6 +20,37 @@
 #define LEAST_IO_THREAD 4
 #define NS_PER_S        1000000000ull
 #define POOL_PATIENCE   (2 * NS_PER_S) /* for threads that are still working when all is over */
+#define LOG_PATIENCE    NS_PER_S       /* for the last lines of the log */
+
+static size_t say_lost(void *context, uint64_t lost, char *line, size_t room)
+{
+    char message[80];
+
+    (void)context;
+    snprintf(message, sizeof message, "%" PRIu64 " messages lost: the log could not be written",
+             lost);
+    return valve_options_log_line(VALVE_LOG_WARNING, message, line, room);
+}
+
+static void log_by_queue(struct valve_log_queue *queue, enum valve_priority priority,
+                         const char *message)
+{
+    char line[1024];
+
+    if (priority <= VALVE_LOG_WARNING)
+        valve_log_queue_add(queue, line,
+                            valve_options_log_line(priority, message, line, sizeof line));
+}
+
+/* Nobody who serves shall wait for whoever reads stderr. A log of the caller's is the caller's. */
+static int start_log(struct valve_server *server)
+{
+    const struct valve_log_queue_options options = {.say_lost = say_lost};
+
+    if (server->options.log != valve_options_log_to_stderr)
+        return 0;
+    return valve_log_queue_new(&options, &server->log_queue);
+}
 
 void valve_server_log(const struct valve_server *server, enum valve_priority priority,
                       const char *format, ...)
@@ -32,7 +63,10 @@ void valve_server_log(const struct valve_server *server, enum valve_priority pri
     va_start(arguments, format);
     vsnprintf(message, sizeof message, format, arguments);
     va_end(arguments);
-    server->options.log(server->options.log_context, priority, message);
+    if (server->log_queue != NULL)
+        log_by_queue(server->log_queue, priority, message);
+    else
+        server->options.log(server->options.log_context, priority, message);
 }
 
 /* ---- Messages and signals of the main thread ---- */
@@ -306,8 +340,10 @@ int valve_server_stop_on_signals(struct valve_server *server)
 static int start_threads(struct valve_server *server, struct valve_error *ret_error)
 {
     unsigned threads = server->options.io_threads;
-    int r;
+    int r = explain(ret_error, "cannot start the log", start_log(server));
 
+    if (r < 0)
+        return r;
     if (threads == 0)
         threads = server->worker_count * 2 > LEAST_IO_THREAD ? server->worker_count * 2
                                                              : LEAST_IO_THREAD;
@@ -371,6 +407,7 @@ bool valve_server_free(struct valve_server *server)
     for (unsigned i = 0; i < server->worker_count; i++)
         valve_worker_fini(&server->workers[i]);
     free(server->workers);
+    valve_log_queue_free(server->log_queue, LOG_PATIENCE);
     valve_promises_fini(&server->promises);
     free_events(server);
     valve_mailbox_fini(&server->mailbox);

@@ -11,6 +11,7 @@
 #include "rpc/scanner.h"
 #include "server/acceptor.h"
 #include "server/later.h"
+#include "server/log_queue.h"
 #include "server/mailbox.h"
 #include "server/pool.h"
 #include "server/table.h"
@@ -35,7 +36,8 @@ struct valve_server {
     struct valve_worker *workers;
     unsigned worker_count;
     struct valve_pool *pool;
-    struct valve_promises promises; /* any thread's, behind their lock */
+    struct valve_log_queue *log_queue; /* where the log is the library's own; or NULL */
+    struct valve_promises promises;    /* any thread's, behind their lock */
 
     struct event_base *base; /* from here on the main thread's */
     struct event *mail, *drain_alarm, *signals[2];

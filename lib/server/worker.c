@@ -17,9 +17,9 @@
 #include "server/poll.h"
 #include "server/server.h"
 
-#define WARM_STACKS     64
-#define JOBS_OF_WORKERS 1024 /* jobs out at once, shared out among the workers */
-#define MEMORY_RETRY    100000000 /* ns: nobody tells when memory has come free elsewhere */
+#define WARM_STACKS  64
+#define NS_PER_MS    1000000
+#define MEMORY_RETRY 100000000 /* ns: nobody tells when memory has come free elsewhere */
 
 /*
  * A turn: requests it is to start, about, and of each connection; and connections and fibers that
@@ -252,8 +252,8 @@ int valve_worker_init(struct valve_worker *worker, struct valve_server *server, 
     worker->alarm_at = VALVE_NEVER;
     worker->stop.deliver = on_stop;
     worker->cut.deliver = on_cut;
-    worker->max_jobs = JOBS_OF_WORKERS / server->worker_count + 1;
     worker->held.most = (unsigned)(server->options.max_held / server->worker_count);
+    worker->max_jobs = VALVE_POOL_JOBS_A_KIND / server->worker_count;
     valve_timeouts_init(&worker->timeouts, &server->options);
     worker->mailbox.descriptor = -1;
     r = valve_mailbox_init(&worker->mailbox);

@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Log lines on their way to stderr.
+ */
+#include "server/log_queue.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <semaphore.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "fiber/clock.h"
+#include "server/os.h"
+
+#define RING_SIZE  ((size_t)64 * 1024)
+#define WRITE_SIZE ((size_t)4096) /* at once: what a pipe takes whole or not at all */
+#define LINE_ROOM  256
+
+struct valve_log_queue {
+    struct valve_log_queue_options options;
+    sem_t wakeups;              /* for the thread: a semaphore may be posted in a handler, too */
+    sem_t ended;                /* posted by the thread at its end */
+    atomic_bool ending;         /* once nothing is left to be written */
+    const char *_Atomic urgent; /* from a handler */
+
+    pthread_mutex_t lock;
+    size_t start, used;  /* of the ring: what is to be written */
+    uint64_t lost, told; /* lines; of those, what stderr was told of */
+    char ring[RING_SIZE];
+};
+
+/* ---- Those who log ------------------------------------------------------------------------- */
+
+/* The lock is held. */
+static void append(struct valve_log_queue *queue, const char *line, size_t size)
+{
+    size_t end = (queue->start + queue->used) % RING_SIZE;
+    size_t first = size < RING_SIZE - end ? size : RING_SIZE - end;
+
+    memcpy(queue->ring + end, line, first);
+    memcpy(queue->ring, line + first, size - first);
+    queue->used += size;
+}
+
+void valve_log_queue_add(struct valve_log_queue *queue, const char *line, size_t size)
+{
+    bool was_empty;
+
+    pthread_mutex_lock(&queue->lock);
+    was_empty = queue->used == 0;
+    if (size <= RING_SIZE - queue->used)
+        append(queue, line, size);
+    else
+        queue->lost++;
+    pthread_mutex_unlock(&queue->lock);
+    if (was_empty)
+        sem_post(&queue->wakeups);
+}
+
+void valve_log_queue_add_in_handler(struct valve_log_queue *queue, const char *line)
+{
+    atomic_store(&queue->urgent, line);
+    sem_post(&queue->wakeups);
+}
+
+uint64_t valve_log_queue_lost(struct valve_log_queue *queue)
+{
+    uint64_t lost;
+
+    pthread_mutex_lock(&queue->lock);
+    lost = queue->lost;
+    pthread_mutex_unlock(&queue->lock);
+    return lost;
+}
+
+/* ---- The thread, the only one that may wait for stderr ----------------------------------------- */
+
+/* Copies whole lines from the front of the ring; they stay there. The lock is held. */
+static size_t peek(const struct valve_log_queue *queue, char *piece)
+{
+    size_t size = queue->used < WRITE_SIZE ? queue->used : WRITE_SIZE;
+    size_t first = size < RING_SIZE - queue->start ? size : RING_SIZE - queue->start;
+
+    memcpy(piece, queue->ring + queue->start, first);
+    memcpy(piece + first, queue->ring, size - first);
+    while (size > 0 && piece[size - 1] != '\n')
+        size--;
+    return size;
+}
+
+static int write_all(const char *data, size_t size)
+{
+    while (size > 0) {
+        ssize_t written = write(STDERR_FILENO, data, size);
+
+        if (written < 0 && errno == EAGAIN) {
+            struct pollfd room = {.fd = STDERR_FILENO, .events = POLLOUT};
+
+            poll(&room, 1, -1);
+        } else if (written < 0 && errno != EINTR) {
+            return -errno;
+        }
+        if (written > 0) {
+            data += written;
+            size -= (size_t)written;
+        }
+    }
+    return 0;
+}
+
+static uint64_t count_lines(const char *data, size_t size)
+{
+    uint64_t lines = 0;
+
+    for (size_t i = 0; i < size; i++)
+        lines += data[i] == '\n';
+    return lines;
+}
+
+/* Writes some lines; they leave the ring when they are written. False: there was nothing. */
+static bool write_some(struct valve_log_queue *queue)
+{
+    char piece[WRITE_SIZE - LINE_ROOM]; /* frames are bounded */
+    size_t size;
+    int r;
+
+    pthread_mutex_lock(&queue->lock);
+    size = peek(queue, piece);
+    pthread_mutex_unlock(&queue->lock);
+    r = write_all(piece, size);
+    pthread_mutex_lock(&queue->lock);
+    if (r < 0)
+        queue->lost += count_lines(piece, size);
+    queue->start = (queue->start + size) % RING_SIZE;
+    queue->used -= size;
+    pthread_mutex_unlock(&queue->lock);
+    return size > 0;
+}
+
+/* Behind what came before it was lost. */
+static void tell_of_losses(struct valve_log_queue *queue)
+{
+    uint64_t lost = valve_log_queue_lost(queue);
+    char line[LINE_ROOM];
+    size_t size;
+
+    if (lost == queue->told)
+        return;
+    size = queue->options.say_lost(queue->options.context, lost - queue->told, line, sizeof line);
+    if (write_all(line, size) == 0)
+        queue->told = lost;
+}
+
+static void write_what_there_is(struct valve_log_queue *queue)
+{
+    const char *urgent = atomic_exchange(&queue->urgent, NULL);
+
+    if (urgent)
+        valve_log_queue_add(queue, urgent, strlen(urgent));
+    while (write_some(queue))
+        continue;
+    tell_of_losses(queue);
+}
+
+static void *log_main(void *argument)
+{
+    struct valve_log_queue *queue = argument;
+    bool ending;
+
+    valve_os_name_thread("valve-log");
+    do {
+        while (sem_wait(&queue->wakeups) < 0)
+            continue;
+        ending = atomic_load(&queue->ending);
+        write_what_there_is(queue);
+    } while (!ending);
+    sem_post(&queue->ended);
+    return NULL;
+}
+
+/* ---- Making and ending ------------------------------------------------------------------------- */
+
+/* Detached: while nobody reads stderr it could never be joined. Signals are for other threads. */
+static int start_thread(struct valve_log_queue *queue)
+{
+    pthread_attr_t attributes;
+    sigset_t all, before;
+    pthread_t thread;
+    int r;
+
+    sigfillset(&all);
+    pthread_attr_init(&attributes);
+    pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    r = pthread_create(&thread, &attributes, log_main, queue);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    pthread_attr_destroy(&attributes);
+    return -r;
+}
+
+static void release(struct valve_log_queue *queue)
+{
+    sem_destroy(&queue->wakeups);
+    sem_destroy(&queue->ended);
+    pthread_mutex_destroy(&queue->lock);
+    free(queue);
+}
+
+int valve_log_queue_new(const struct valve_log_queue_options *options,
+                        struct valve_log_queue **ret_queue)
+{
+    struct valve_log_queue *queue = calloc(1, sizeof *queue);
+    int r;
+
+    if (!queue)
+        return -ENOMEM;
+    queue->options = *options;
+    sem_init(&queue->wakeups, 0, 0);
+    sem_init(&queue->ended, 0, 0);
+    pthread_mutex_init(&queue->lock, NULL);
+    r = start_thread(queue);
+    if (r < 0) {
+        release(queue);
+        return r;
+    }
+    *ret_queue = queue;
+    return 0;
+}
+
+bool valve_log_queue_free(struct valve_log_queue *queue, uint64_t patience)
+{
+    uint64_t deadline = valve_clock_now() + patience;
+    struct timespec until = {.tv_sec = (time_t)(deadline / 1000000000),
+                             .tv_nsec = (long)(deadline % 1000000000)};
+
+    if (!queue)
+        return true;
+    atomic_store(&queue->ending, true);
+    sem_post(&queue->wakeups);
+    while (sem_clockwait(&queue->ended, CLOCK_MONOTONIC, &until) < 0)
+        if (errno != EINTR)
+            return false;
+    release(queue);
+    return true;
+}

@@ -236,8 +236,12 @@ static int begin_file(struct place *place, struct saving *saving)
 {
     struct stat status;
 
-    if (lstat(place->output, &status) == 0 && !S_ISREG(status.st_mode))
+    if (lstat(place->output, &status) < 0) {
+        if (errno != ENOENT)
+            return -errno; /* it may be a device, whose name no file must take */
+    } else if (!S_ISREG(status.st_mode)) {
         return save_begin_in_place(saving, place->output);
+    }
     return save_begin(saving, place->root, basename(place->output));
 }
 

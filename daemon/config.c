@@ -13,8 +13,18 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Descriptors that neither the cache nor connections take: listeners, queues, files being read. */
-#define RESERVED_DESCRIPTORS 256
+/*
+ * Descriptors of valved itself. Fixed: the standard ones, the root, listeners, event loops, those
+ * who read the metrics. Per thread: a worker's event loop and mailbox, and what a thread opens and
+ * closes within one call of the store: a path's directories, a file looked up and opened.
+ */
+#define OWN_FIXED         64
+#define OWN_PER_WORKER    5
+#define OWN_PER_IO_THREAD 4
+
+/* What max_files = auto comes to. */
+#define FILES_LEAST 64
+#define FILES_MOST  8192
 
 static int set_defaults(struct config *config)
 {
@@ -208,10 +218,26 @@ static uint64_t greater(uint64_t a, uint64_t b)
     return a > b ? a : b;
 }
 
+uint64_t config_own_descriptors(const struct config *config)
+{
+    return config->cache + OWN_FIXED + OWN_PER_WORKER * config->workers +
+           OWN_PER_IO_THREAD * config->io_threads;
+}
+
+/* What is not asked for by connections, within reason, or a share that grows with the limit. */
+static uint64_t automatic_files(const struct config *config, uint64_t descriptor_limit)
+{
+    uint64_t taken = config_own_descriptors(config) + config->max_connections;
+    uint64_t files = greater(descriptor_limit / 32, FILES_LEAST);
+
+    if (!config->origins[CONFIG_MAX_CONNECTIONS].automatic && taken < descriptor_limit)
+        files = greater(files, descriptor_limit - taken);
+    return smaller(files, FILES_MOST);
+}
+
 void config_resolve(struct config *config, unsigned cpus, uint64_t descriptor_limit)
 {
-    uint64_t taken;
-    uint64_t left;
+    uint64_t taken, left;
 
     if (config->origins[CONFIG_WORKERS].automatic)
         config->workers = greater(cpus, 1);
@@ -220,12 +246,14 @@ void config_resolve(struct config *config, unsigned cpus, uint64_t descriptor_li
     if (config->origins[CONFIG_CACHE].automatic)
         config->cache = smaller(descriptor_limit / 16, 8192);
     config->cache = smaller(config->cache, descriptor_limit / 2);
+    if (config->origins[CONFIG_MAX_FILES].automatic)
+        config->max_files = automatic_files(config, descriptor_limit);
+    config->max_files = smaller(config->max_files, descriptor_limit / 4);
 
-    taken = config->cache + RESERVED_DESCRIPTORS;
+    taken = config_own_descriptors(config) + config->max_files;
     left = descriptor_limit > taken ? descriptor_limit - taken : 1;
     if (config->origins[CONFIG_MAX_CONNECTIONS].automatic)
         config->max_connections = left;
-    config->max_connections = smaller(config->max_connections, left);
     config->resolved = true;
 }
 

@@ -43,6 +43,7 @@ enum config_key_index {
     CONFIG_PIN,
     CONFIG_MAX_DESCRIPTORS,
     CONFIG_MAX_CONNECTIONS,
+    CONFIG_MAX_FILES,
     CONFIG_IO_THREADS,
     CONFIG_MAX_FIBERS,
     CONFIG_FIBER_STACK,
@@ -119,6 +120,7 @@ struct config {
     bool pin;
     uint64_t max_descriptors;
     uint64_t max_connections; /* can be auto */
+    uint64_t max_files;       /* descriptors that requests may hold; can be auto */
     uint64_t io_threads;      /* can be auto */
     uint64_t max_fibers;
     uint64_t fiber_stack;
@@ -172,9 +174,9 @@ int config_load(const struct options *options, struct config *ret_config,
 /*
  * Chooses what was left to `auto`, for a process that may use `cpus` CPUs and has raised its
  * descriptor limit to `descriptor_limit`: a worker for each CPU, twice as many I/O threads but at
- * least 4, a cache of a sixteenth of the descriptors but at most 8192, connections for all that the
- * cache and a reserve of 256 leave. What was set is kept, except that the cache is lowered to half
- * of the descriptors and max_connections to what is left.
+ * least 4, and shares of the descriptors as valve.ini(5) says. What was set is kept, except that the
+ * cache is lowered to half of the descriptors, and max_files to a quarter. More connections than are
+ * left are the server's to refuse, which says so.
  */
 void config_resolve(struct config *config, unsigned cpus, uint64_t descriptor_limit);
 
@@ -184,6 +186,12 @@ void config_resolve(struct config *config, unsigned cpus, uint64_t descriptor_li
  * comment if config_resolve() has run. 0 or -ENOMEM; errors of writing are left in the stream.
  */
 int config_dump(const struct config *config, FILE *stream);
+
+/*
+ * Descriptors that are neither connections nor held by requests: the cache, and what valved has
+ * open itself, for as long as it runs or within a single call. After config_resolve().
+ */
+uint64_t config_own_descriptors(const struct config *config);
 
 /* Frees what the configuration owns; accepts one of zeroes. */
 void config_fini(struct config *config);

@@ -42,6 +42,8 @@ const struct config_key config_keys[CONFIG_KEY_COUNT] = {
         COUNT(max_descriptors, "1048576", 512, 16 * M)},
     [CONFIG_MAX_CONNECTIONS] = {"max_connections", CONFIG_SERVER,
         COUNT(max_connections, "auto", 1, 16 * M), .automatic = true},
+    [CONFIG_MAX_FILES] = {"max_files", CONFIG_SERVER,
+        COUNT(max_files, "auto", 4, 16 * M), .automatic = true},
     [CONFIG_IO_THREADS] = {"io_threads", CONFIG_SERVER,
         COUNT(io_threads, "auto", 2, 4096), .automatic = true},
     [CONFIG_MAX_FIBERS] = {"max_fibers", CONFIG_SERVER,

@@ -28,8 +28,7 @@
 /* Levels of arrays and maps in a request, as PROTOCOL section 5 promises. */
 #define REQUEST_DEPTH 16
 
-/* Descriptors that neither connections nor the cache may take: for files being sent, for logs. */
-#define DESCRIPTORS_SPARE 256
+#define DESCRIPTORS_FEW 512 /* with fewer it is not much of a server */
 
 /* Everything there is one of, in the order in which it comes to be. */
 struct valved {
@@ -202,7 +201,8 @@ static struct valve_server_options server_options(struct valved *valved)
     options.pin = config->pin;
     options.max_descriptors = config->max_descriptors;
     options.max_connections = count_connections ? 0 : config->max_connections;
-    options.reserve = config->cache + DESCRIPTORS_SPARE;
+    options.max_held = config->max_files;
+    options.reserve = config_own_descriptors(config);
     options.io_threads = (unsigned)config->io_threads;
     options.max_fibers = (unsigned)config->max_fibers;
     options.fiber_stack = (size_t)config->fiber_stack;
@@ -295,6 +295,14 @@ static bool start_serving(struct valved *valved)
 
 /* ---- Serving -------------------------------------------------------------------------------- */
 
+/* Whether more descriptors were asked for, in words, than the hard limit gives. */
+static bool is_short_of_descriptors(const struct valved *valved,
+                                    const struct valve_server_facts *facts)
+{
+    return valved->config.origins[CONFIG_MAX_DESCRIPTORS].source != CONFIG_FROM_DEFAULT &&
+           facts->descriptor_limit < valved->config.max_descriptors;
+}
+
 static void log_facts(const struct valved *valved)
 {
     const struct log *log = &valved->log;
@@ -305,10 +313,10 @@ static void log_facts(const struct valved *valved)
     log_print(log, VALVE_LOG_INFO,
               "descriptor limit %" PRIu64
               ", connection table of %zu bytes reserved, at most %" PRIu64
-              " connections, %u workers, %u I/O threads",
-              facts.descriptor_limit, facts.table_reserved, facts.max_connections, facts.workers,
-              facts.io_threads);
-    if (facts.descriptor_limit < 2 * (uint64_t)DESCRIPTORS_SPARE)
+              " connections and %" PRIu64 " open files of requests, %u workers, %u I/O threads",
+              facts.descriptor_limit, facts.table_reserved, facts.max_connections, facts.max_held,
+              facts.workers, facts.io_threads);
+    if (facts.descriptor_limit < DESCRIPTORS_FEW || is_short_of_descriptors(valved, &facts))
         log_print(log, VALVE_LOG_WARNING,
                   "only %" PRIu64 " descriptors: raise the hard limit of open files "
                   "(LimitNOFILE=, ulimit -Hn)",

@@ -26,6 +26,7 @@ struct subject {
     size_t name_size;    /* 0: it is about no file in particular */
     const char *path;    /* the same for the store */
     const char *refusal; /* why the store was not even asked, or NULL */
+    bool may_hold_file;  /* its call has places for the descriptors of one file */
 };
 
 /* The file's path as the store takes it, if it may be asked for. */
@@ -88,13 +89,51 @@ static int look_up(const struct subject *subject, struct store_info *ret_info)
     return jobs_stat(subject->service, subject->call, subject->path, ret_info);
 }
 
-static int open_file(const struct subject *subject, struct store_file *ret_file)
+/* Who has a file open while it waits has a place for it, and waits for that with none open. */
+static int hold_place(struct subject *subject)
+{
+    int r = subject->may_hold_file ? 0 : valve_call_hold(subject->call, JOBS_FILE_HELD);
+
+    if (r == 0)
+        subject->may_hold_file = true;
+    return r;
+}
+
+/* Closes the file. Returns how many of its places went with it. */
+static unsigned close_file(const struct subject *subject, struct store_file *file)
+{
+    return jobs_close(subject->call, file, subject->may_hold_file);
+}
+
+static void give_place_back(struct subject *subject, unsigned gone)
+{
+    if (subject->may_hold_file)
+        valve_call_let_go(subject->call, JOBS_FILE_HELD - gone);
+    subject->may_hold_file = false;
+}
+
+static int open_file(struct subject *subject, struct store_file *ret_file)
 {
     int r = store_try_open(subject->service->store, subject->path, ret_file);
 
     if (r != -EAGAIN)
         return r;
-    return jobs_open(subject->service, subject->call, subject->path, ret_file);
+    r = hold_place(subject);
+    return r < 0 ? r : jobs_open(subject->service, subject->call, subject->path, ret_file);
+}
+
+/* Readies an open file for being kept over a wait; if there is no place it is opened afresh. */
+static int keep_open(struct subject *subject, struct store_file *file)
+{
+    int r;
+
+    if (!subject->may_hold_file)
+        subject->may_hold_file = valve_call_try_hold(subject->call, JOBS_FILE_HELD);
+    if (subject->may_hold_file)
+        return 0;
+    close_file(subject, file);
+    r = hold_place(subject);
+    return r < 0 ? r : open_file(subject, file);
 }
 
 /* ---- Size, Exists, Del -------------------------------------------------------------- */
@@ -142,12 +181,16 @@ static struct files_del_answer del(void *context, struct files_del_reply reply,
 
 /* ---- Get ------------------------------------------------------------------------------ */
 
-static int read_by_pool(const struct subject *subject, struct files_get_reply reply,
+static int read_by_pool(struct subject *subject, struct files_get_reply reply,
                         struct store_file *file, size_t *ret_size)
 {
     cleanup(cleanup_memory) struct content *content = NULL;
     uint8_t *data;
-    int r = jobs_read(subject->service, subject->call, subject->path, file, &content);
+    int r = keep_open(subject, file);
+
+    if (r < 0)
+        return r;
+    r = jobs_read(subject->service, subject->call, subject->path, file, &content);
 
     if (r < 0)
         return r;
@@ -160,7 +203,7 @@ static int read_by_pool(const struct subject *subject, struct files_get_reply re
 }
 
 /* Reads a small file into what will be sent. -EFBIG: it is no small file any more. */
-static int read_small(const struct subject *subject, struct files_get_reply reply,
+static int read_small(struct subject *subject, struct files_get_reply reply,
                       struct store_file *file, size_t *ret_size)
 {
     size_t capacity = (size_t)file->info.size;
@@ -177,19 +220,21 @@ static int read_small(const struct subject *subject, struct files_get_reply repl
 }
 
 /* Waits for the turn of a large file, without holding its descriptor; then it is opened afresh. */
-static int take_turn(const struct subject *subject, struct store_file *file)
+static int take_turn(struct subject *subject, struct store_file *file)
 {
     int r = valve_reply_try_turn(subject->call);
 
-    if (r != -EAGAIN)
-        return r;
-    jobs_close(subject->service, subject->call, file);
-    r = valve_reply_turn(subject->call);
-    return r < 0 ? r : open_file(subject, file);
+    if (r == -EAGAIN) {
+        give_place_back(subject, close_file(subject, file));
+        r = valve_reply_turn(subject->call);
+        if (r == 0)
+            r = open_file(subject, file);
+    }
+    return r < 0 ? r : keep_open(subject, file);
 }
 
-static struct files_get_answer get_content(const struct subject *subject,
-                                           struct files_get_reply reply, struct store_file *file)
+static struct files_get_answer get_content(struct subject *subject, struct files_get_reply reply,
+                                           struct store_file *file)
 {
     size_t read;
     int r = open_file(subject, file);
@@ -217,11 +262,14 @@ static struct files_get_answer get(void *context, struct files_get_reply reply,
     if (r < 0)
         return files_get_reply_error(reply, explain(&subject, r));
     answer = get_content(&subject, reply, &file);
-    jobs_close(subject.service, subject.call, &file);
+    close_file(&subject, &file);
     return answer;
 }
 
 /* ---- ListAll -------------------------------------------------------------------------- */
+
+/* Directories that a walk keeps open, if there are places for them. */
+#define WALK_HELD 8
 
 static struct files_file as_message(const struct walk_file *file)
 {
@@ -241,6 +289,7 @@ static struct files_file as_message(const struct walk_file *file)
 static int send_files(const struct subject *subject, struct files_list_all_reply reply,
                       struct walk **walk)
 {
+    walk_allow(*walk, valve_call_try_hold_some(subject->call, WALK_HELD));
     while (!walk_ended(*walk)) {
         struct walk_file file;
         int r = jobs_walk(subject->service, subject->call, walk);
@@ -278,7 +327,7 @@ static struct files_list_all_answer list_all(void *context, struct files_list_al
     }
     answer = r == 0 ? files_list_all_reply_list_end(reply)
                     : files_list_all_reply_error(reply, explain(&subject, r));
-    jobs_walk_free(subject.service, subject.call, walk);
+    jobs_walk_free(subject.call, walk);
     return answer;
 }
 

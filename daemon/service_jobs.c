@@ -31,6 +31,7 @@ struct task {
     struct store_file file;
     struct content *content;
     struct walk *walk;
+    bool may_rest;
     char path[]; /* terminated */
 };
 
@@ -59,8 +60,7 @@ static void cleanup_task(struct task **task)
         task_release(&(*task)->job);
 }
 
-static struct task *task_new(const struct service *service, const char *path,
-                             enum valve_job_kind kind, int (*call)(struct task *task))
+static struct task *try_new(const char *path, enum valve_job_kind kind)
 {
     size_t size = strlen(path) + 1;
     struct task *task = calloc(1, sizeof *task + size);
@@ -70,11 +70,31 @@ static struct task *task_new(const struct service *service, const char *path,
     task->job.work = task_work;
     task->job.release = task_release;
     task->job.kind = kind;
-    task->call = call;
-    task->store = service->store;
     task->file = STORE_FILE_CLOSED;
     memcpy(task->path, path, size);
     return task;
+}
+
+/* Want of memory is waited out like that of any other resource. */
+static int task_new(const struct service *service, struct valve_call *call, const char *path,
+                    enum valve_job_kind kind, int (*function)(struct task *task),
+                    struct task **ret_task)
+{
+    uint64_t deadline = valve_deadline(service->io_timeout);
+    struct task *task;
+
+    while (!(task = try_new(path, kind))) {
+        int r = valve_deadline(0) > deadline
+                    ? -ENOMEM
+                    : valve_call_sleep(call, valve_deadline(PAUSE_LONGEST));
+
+        if (r < 0)
+            return r;
+    }
+    task->call = function;
+    task->store = service->store;
+    *ret_task = task;
+    return 0;
 }
 
 /* Runs a task and takes its result. One that was abandoned is the pool's: *task is NULL then. */
@@ -84,11 +104,8 @@ static int task_run(const struct service *service, struct valve_call *call, stru
 
     for (;;) {
         uint64_t wake;
-        int r;
+        int r = valve_call_run(call, &(*task)->job);
 
-        if (!*task)
-            return -ENOMEM;
-        r = valve_call_run(call, &(*task)->job);
         if (r < 0) {
             *task = NULL;
             return r;
@@ -111,9 +128,11 @@ static int call_stat(struct task *task)
 int jobs_stat(const struct service *service, struct valve_call *call, const char *path,
               struct store_info *ret_info)
 {
-    cleanup(cleanup_task) struct task *task = task_new(service, path, VALVE_JOB_METADATA,
-                                                       call_stat);
-    int r = task_run(service, call, &task);
+    cleanup(cleanup_task) struct task *task = NULL;
+    int r = task_new(service, call, path, VALVE_JOB_METADATA, call_stat, &task);
+
+    if (r == 0)
+        r = task_run(service, call, &task);
 
     if (r == 0)
         *ret_info = task->info;
@@ -128,9 +147,13 @@ static int call_open(struct task *task)
 int jobs_open(const struct service *service, struct valve_call *call, const char *path,
               struct store_file *ret_file)
 {
-    cleanup(cleanup_task) struct task *task = task_new(service, path, VALVE_JOB_METADATA,
-                                                       call_open);
-    int r = task_run(service, call, &task);
+    cleanup(cleanup_task) struct task *task = NULL;
+    int r = task_new(service, call, path, VALVE_JOB_METADATA, call_open, &task);
+
+    if (r < 0)
+        return r;
+    task->job.held = 1;
+    r = task_run(service, call, &task);
 
     if (r < 0)
         return r;
@@ -146,10 +169,10 @@ static int call_remove(struct task *task)
 
 int jobs_remove(const struct service *service, struct valve_call *call, const char *path)
 {
-    cleanup(cleanup_task) struct task *task = task_new(service, path, VALVE_JOB_METADATA,
-                                                       call_remove);
+    cleanup(cleanup_task) struct task *task = NULL;
+    int r = task_new(service, call, path, VALVE_JOB_METADATA, call_remove, &task);
 
-    return task_run(service, call, &task);
+    return r == 0 ? task_run(service, call, &task) : r;
 }
 
 static int call_read(struct task *task)
@@ -180,12 +203,12 @@ static int call_read_and_close(struct task *task)
 int jobs_read(const struct service *service, struct valve_call *call, const char *path,
               struct store_file *file, struct content **ret_content)
 {
-    cleanup(cleanup_task) struct task *task = task_new(service, path, VALVE_JOB_DATA,
-                                                       call_read_and_close);
-    int r;
+    cleanup(cleanup_task) struct task *task = NULL;
+    int r = task_new(service, call, path, VALVE_JOB_DATA, call_read_and_close, &task);
 
-    if (!task)
-        return -ENOMEM;
+    if (r < 0)
+        return r;
+    task->job.held = 1;
     task->content = malloc(sizeof *task->content);
     if (!task->content)
         return -ENOMEM;
@@ -204,47 +227,55 @@ int jobs_read(const struct service *service, struct valve_call *call, const char
 }
 
 /* What a task holds is released with it: by the pool, which nobody waits for. */
-void jobs_close(const struct service *service, struct valve_call *call, struct store_file *file)
+unsigned jobs_close(struct valve_call *call, struct store_file *file, unsigned held)
 {
     struct task *task = NULL;
 
-    if (store_close_is_slow(file))
-        task = task_new(service, "", VALVE_JOB_DATA, NULL);
-    if (task) {
+    if (store_close_is_slow(file) && (task = try_new("", VALVE_JOB_DATA))) {
+        task->job.held = held;
         task->file = *file;
         *file = STORE_FILE_CLOSED;
         valve_call_discard(call, &task->job);
+        return held;
     }
     store_close(file);
+    return 0;
 }
 
-void jobs_walk_free(const struct service *service, struct valve_call *call, struct walk *walk)
+void jobs_walk_free(struct valve_call *call, struct walk *walk)
 {
     struct task *task = NULL;
 
     if (walk && !walk_ended(walk))
-        task = task_new(service, "", VALVE_JOB_DATA, NULL);
+        task = try_new("", VALVE_JOB_DATA);
     if (!task) {
         walk_free(walk);
         return;
     }
+    task->job.held = walk_allowed(walk);
     task->walk = walk;
     valve_call_discard(call, &task->job);
 }
 
 static int call_walk(struct task *task)
 {
-    return walk_next_batch(task->walk);
+    int r = walk_next_batch(task->walk);
+
+    if (task->may_rest || store_is_shortage(r))
+        walk_rest(task->walk);
+    return r;
 }
 
 int jobs_walk(const struct service *service, struct valve_call *call, struct walk **walk)
 {
-    cleanup(cleanup_task) struct task *task = task_new(service, "", VALVE_JOB_DATA, call_walk);
-    int r;
+    cleanup(cleanup_task) struct task *task = NULL;
+    int r = task_new(service, call, "", VALVE_JOB_DATA, call_walk, &task);
 
-    if (!task)
-        return -ENOMEM;
+    if (r < 0)
+        return r;
+    task->job.held = walk_allowed(*walk);
     task->walk = *walk;
+    task->may_rest = valve_reply_waits_for_client(call);
     *walk = NULL;
     r = task_run(service, call, &task);
     if (task) {

@@ -13,6 +13,12 @@
 #include "daemon/service.h"
 #include "daemon/walk.h"
 
+/*
+ * The descriptors of jobs_open(), jobs_read() and jobs_close() are the call's, by valve_call_hold():
+ * one that the job owns, and one for whatever comes after it. So are those that a walk is allowed.
+ */
+#define JOBS_FILE_HELD 2
+
 /* As store_stat(), store_open(), store_remove(). */
 int jobs_stat(const struct service *service, struct valve_call *call, const char *path,
               struct store_info *ret_info);
@@ -34,16 +40,20 @@ struct content {
 int jobs_read(const struct service *service, struct valve_call *call, const char *path,
               struct store_file *file, struct content **ret_content);
 
-/* Closes a file, by the pool if that may take long; does not wait for it. */
-void jobs_close(const struct service *service, struct valve_call *call, struct store_file *file);
+/*
+ * Closes a file, by the pool if that may take long; does not wait for it. Then the `held` places
+ * that the call has for the file go with it. Returns how many did.
+ */
+unsigned jobs_close(struct valve_call *call, struct store_file *file, unsigned held);
 
 /*
- * As walk_next_batch(). The job takes the walk, and gives it back unless it was abandoned: then
+ * As walk_next_batch(), after which the walk rests if its client is slow, or if something is short
+ * that it holds itself. The job takes the walk, and gives it back unless it was abandoned: then
  * *walk is NULL.
  */
 int jobs_walk(const struct service *service, struct valve_call *call, struct walk **walk);
 
 /* As walk_free(), by the pool if directories are open. Does not wait. */
-void jobs_walk_free(const struct service *service, struct valve_call *call, struct walk *walk);
+void jobs_walk_free(struct valve_call *call, struct walk *walk);
 
 #endif

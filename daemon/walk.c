@@ -50,6 +50,7 @@ struct walk {
     struct level *levels; /* the root first; the last is the one being read */
     size_t depth, room;
     size_t closed;                 /* so many levels from the root on are closed */
+    unsigned allowed;              /* levels that may stay open between batches */
     char path[STORE_PATH_MAX + 1]; /* of the last level; "" for the root */
     bool started;
 
@@ -75,8 +76,19 @@ int walk_new(const struct store *store, struct walk **ret_walk)
         return -ENOMEM;
     memset(walk, 0, offsetof(struct walk, entries));
     walk->store = store;
+    walk->allowed = WALK_OPEN_MAX;
     *ret_walk = walk;
     return 0;
+}
+
+void walk_allow(struct walk *walk, unsigned directories)
+{
+    walk->allowed = directories < WALK_OPEN_MAX ? directories : WALK_OPEN_MAX;
+}
+
+unsigned walk_allowed(const struct walk *walk)
+{
+    return walk->allowed;
 }
 
 void walk_free(struct walk *walk)
@@ -164,6 +176,12 @@ static void close_shallowest(struct walk *walk)
     level->descriptor = -1;
 }
 
+void walk_rest(struct walk *walk)
+{
+    while (walk->closed < walk->depth)
+        close_shallowest(walk);
+}
+
 /* Goes into the directory that walk->path names. */
 static int enter(struct walk *walk)
 {
@@ -172,7 +190,7 @@ static int enter(struct walk *walk)
 
     if (r < 0)
         return r;
-    if (walk->depth - walk->closed == WALK_OPEN_MAX)
+    while (walk->depth > walk->closed && walk->depth - walk->closed >= walk->allowed)
         close_shallowest(walk);
     r = store_open_directory(walk->store, walk->path, &level.descriptor, &level.identity);
     if (r < 0)
@@ -192,7 +210,7 @@ static void leave(struct walk *walk)
     path_pop(walk);
 }
 
-/* Opens the last level again, if it is still there. */
+/* Opens the last level again. If it is not there any more, nor is what it had left. */
 static int reopen(struct walk *walk)
 {
     struct level *level = last_level(walk);
@@ -206,6 +224,7 @@ static int reopen(struct walk *walk)
         identity.inode != level->identity.inode ||
         lseek(descriptor, level->offset, SEEK_SET) != level->offset) {
         level->ended = true;
+        walk->next_entry = walk->entries_end = 0;
         return 0;
     }
     level->descriptor = steal_descriptor(&descriptor);
@@ -358,7 +377,7 @@ static int step(struct walk *walk)
     if (!walk->started)
         return start(walk);
     if (walk->next_entry < walk->entries_end)
-        return next_entry(walk);
+        return last_level(walk)->descriptor < 0 ? reopen(walk) : next_entry(walk);
     if (walk->names.used > last_level(walk)->names)
         return descend(walk);
     if (!last_level(walk)->ended)
@@ -367,7 +386,7 @@ static int step(struct walk *walk)
     return 0;
 }
 
-int walk_next_batch(struct walk *walk)
+static int gather(struct walk *walk)
 {
     walk->next_record = walk->batch_end = 0;
     for (unsigned steps = 0; steps < BATCH_STEPS && !walk_ended(walk); steps++) {
@@ -382,6 +401,15 @@ int walk_next_batch(struct walk *walk)
             return r;
     }
     return 0;
+}
+
+int walk_next_batch(struct walk *walk)
+{
+    int r = gather(walk);
+
+    if (walk->allowed == 0)
+        walk_rest(walk);
+    return r;
 }
 
 bool walk_take(struct walk *walk, struct walk_file *ret_file)

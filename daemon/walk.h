@@ -30,6 +30,13 @@ struct walk_file {
 /* Readies a walk over a store, which must outlive it. Opens nothing yet. 0 or -ENOMEM. */
 int walk_new(const struct store *store, struct walk **ret_walk);
 
+/*
+ * Lets it keep at most so many directories open between batches; without, WALK_OPEN_MAX. None is
+ * enough: then it opens the directory where it is once more for each batch.
+ */
+void walk_allow(struct walk *walk, unsigned directories);
+unsigned walk_allowed(const struct walk *walk);
+
 /* Ends it, wherever it is. NULL is accepted. May wait as little as closing a directory does. */
 void walk_free(struct walk *walk);
 
@@ -42,6 +49,12 @@ void walk_free(struct walk *walk);
  * What vanishes on the way, and what may not be looked at, is left out.
  */
 int walk_next_batch(struct walk *walk);
+
+/*
+ * Closes the directories that it has open, as it does with those far up: for a while in which
+ * nothing is asked of it. What the batch holds stays.
+ */
+void walk_rest(struct walk *walk);
 
 /* The next file of the batch; false when there is none. The path is valid until the next batch. */
 bool walk_take(struct walk *walk, struct walk_file *ret_file);

@@ -236,7 +236,8 @@ struct valve_server_options {
     bool pin;                 /* each worker to a CPU of its own */
     uint64_t max_descriptors; /* RLIMIT_NOFILE is raised to its hard limit, no further than this */
     uint64_t max_connections; /* 0: what the descriptor limit leaves */
-    uint64_t reserve;         /* descriptors that connections may not take, for max_connections 0 */
+    uint64_t max_held;        /* descriptors that calls may hold at once: see valve_call_hold() */
+    uint64_t reserve;         /* descriptors that neither connections nor calls may take */
     unsigned io_threads;      /* 0: twice the workers, at least 4 */
     unsigned max_fibers;      /* requests being answered at once, in all */
     size_t fiber_stack;       /* bytes; at least 16K, and 8K and 256 for each level of max_depth */
@@ -324,6 +325,7 @@ bool valve_server_free(struct valve_server *server);
 struct valve_server_facts {
     uint64_t descriptor_limit; /* soft limit now: the length of the connection table */
     uint64_t max_connections;
+    uint64_t max_held;
     size_t table_reserved; /* bytes mapped for the table */
     unsigned workers;
     unsigned io_threads;
@@ -362,6 +364,7 @@ struct valve_job {
     void (*work)(struct valve_job *job);    /* runs on a thread of the pool; may block */
     void (*release)(struct valve_job *job); /* frees it, and what it holds; may block */
     enum valve_job_kind kind;
+    unsigned held; /* of its call's descriptors, those that it owns: valve_call_hold() */
     struct valve_message done; /* from here on the library's */
     struct valve_job *next;
     struct valve_worker *home;
@@ -381,9 +384,27 @@ int valve_call_run(struct valve_call *call, struct valve_job *job) VALVE_MUST_US
 
 /*
  * Has the pool release a job, and does not wait: for what a call held, where to give it back may
- * block. The work is not done.
+ * block. The work is not done. The job's `held` places are the call's no longer.
  */
 void valve_call_discard(struct valve_call *call, struct valve_job *job);
+
+/*
+ * Descriptors are budgeted: connections have theirs, and calls may hold `max_held` of their own,
+ * shared out among the workers. Who keeps descriptors over a wait (files, directories, those that
+ * its jobs own) counts them first; what is opened and closed without a wait needs no place. A call
+ * that has ended holds nothing; what an abandoned job owns is counted until the job has ended.
+ *
+ * hold: waits until there are places for `count` more, first come, first served, for io_timeout.
+ *   0, -EMFILE (there were none in time), -ECANCELED or -ETIMEDOUT (the call's own)
+ * try_hold: takes none, or all `count`, without a wait; whether it did.
+ * try_hold_some: takes what there is, at most `count`, but leaves half of all to those that wait;
+ *   how many: for who can do with less, or with nothing.
+ * let_go: gives back so many.
+ */
+int valve_call_hold(struct valve_call *call, unsigned count) VALVE_MUST_USE;
+bool valve_call_try_hold(struct valve_call *call, unsigned count) VALVE_MUST_USE;
+unsigned valve_call_try_hold_some(struct valve_call *call, unsigned count) VALVE_MUST_USE;
+void valve_call_let_go(struct valve_call *call, unsigned count);
 
 /* Waits for nothing else. 0 when `deadline` came, -ECANCELED or -ETIMEDOUT (the call's own). */
 int valve_call_sleep(struct valve_call *call, uint64_t deadline) VALVE_MUST_USE;
@@ -419,6 +440,12 @@ struct valve_answer valve_reply(struct valve_call *call, const struct valve_type
  */
 int valve_reply_turn(struct valve_call *call) VALVE_MUST_USE;
 int valve_reply_try_turn(struct valve_call *call) VALVE_MUST_USE;
+
+/*
+ * Whether output waits for the client to read: who holds what is scarce, and could do without it
+ * until the client goes on, may let go of it.
+ */
+bool valve_reply_waits_for_client(const struct valve_call *call);
 
 /*
  * A list, element by element. begin takes the turn; add may wait for the client to read (0,

@@ -70,7 +70,7 @@ START_TEST(every_key_is_read)
     ck_assert_ptr_nonnull(group);
     snprintf(text, sizeof text,
              "[server]\nworkers = 3\npin = no\nmax_descriptors = 4096\nmax_connections = 100\n"
-             "io_threads = 7\nmax_fibers = 128\nfiber_stack = 1M\n"
+             "max_files = 50\nio_threads = 7\nmax_fibers = 128\nfiber_stack = 1M\n"
              "[files]\nhide = .* *.part\t~*\nsymlinks = yes\none_filesystem = yes\ncache = 0\n"
              "[limits]\nmax_request = 1000\nmax_in_flight = 9\nrequest_timeout = 250ms\n"
              "idle_timeout = 2h\nsend_timeout = 7\nio_timeout = 90s\ndrain_timeout = 1min\n"
@@ -85,6 +85,7 @@ START_TEST(every_key_is_read)
     ck_assert(!config.pin);
     ck_assert_uint_eq(config.max_descriptors, 4096);
     ck_assert_uint_eq(config.max_connections, 100);
+    ck_assert_uint_eq(config.max_files, 50);
     ck_assert_uint_eq(config.io_threads, 7);
     ck_assert_uint_eq(config.max_fibers, 128);
     ck_assert_uint_eq(config.fiber_stack, 1048576);
@@ -113,7 +114,7 @@ START_TEST(every_key_is_read)
                       CONFIG_ALLOW_GET | CONFIG_ALLOW_SIZE | CONFIG_ALLOW_LIST);
     ck_assert_uint_eq(config.listeners[1].allow, CONFIG_ALLOW_ALL & ~(unsigned)CONFIG_ALLOW_DEL);
     ck_assert(config.listeners[2].insecure);
-    ck_assert_uint_eq(config.origins[CONFIG_HIDE].line, 10);
+    ck_assert_uint_eq(config.origins[CONFIG_HIDE].line, 11);
     ck_assert_int_eq(config.origins[CONFIG_HIDE].source, CONFIG_FROM_FILE);
     ck_assert_int_eq(config.origins[CONFIG_ROOT].source, CONFIG_FROM_COMMAND_LINE);
 }
@@ -261,6 +262,7 @@ static const struct {
     {"[server]\nmax_descriptors = 511\n" LISTEN, 2, "from 512 to 16777216"},
     {"[server]\nmax_connections = 0\n" LISTEN, 2, "from 1 to 16777216, or auto"},
     {"[server]\nio_threads = 1\n" LISTEN, 2, "from 2 to 4096, or auto"},
+    {"[server]\nmax_files = 3\n" LISTEN, 2, "from 4 to 16777216, or auto"},
     {"[server]\nmax_fibers = 15\n" LISTEN, 2, "from 16 to 1048576"},
     {"[files]\ncache = 1048577\n" LISTEN, 2, "from 0 to 1048576, or auto"},
     {"[limits]\nmax_in_flight = 0\n" LISTEN, 2, "from 1 to 65535"},

@@ -10,6 +10,9 @@
 
 /* ---- auto ---- */
 
+/* What valved has open itself: 64, 5 for each worker, 4 for each I/O thread. */
+#define OWN(workers, io_threads) (64 + 5 * (workers) + 4 * (io_threads))
+
 START_TEST(auto_is_resolved)
 {
     load_good(LISTEN);
@@ -17,36 +20,56 @@ START_TEST(auto_is_resolved)
     ck_assert_uint_eq(config.workers, 6);
     ck_assert_uint_eq(config.io_threads, 12);
     ck_assert_uint_eq(config.cache, 8192);
-    ck_assert_uint_eq(config.max_connections, 1048576 - 8192 - 256);
+    ck_assert_uint_eq(config.max_files, 8192);
+    ck_assert_uint_eq(config_own_descriptors(&config), 8192 + OWN(6, 12));
+    ck_assert_uint_eq(config.max_connections, 1048576 - 8192 - 8192 - OWN(6, 12));
 
     load_good(LISTEN);
     config_resolve(&config, 1, 20000);
     ck_assert_uint_eq(config.io_threads, 4);
     ck_assert_uint_eq(config.cache, 1250);
-    ck_assert_uint_eq(config.max_connections, 20000 - 1250 - 256);
+    ck_assert_uint_eq(config.max_files, 625);
+    ck_assert_uint_eq(config.max_connections, 20000 - 1250 - 625 - OWN(1, 4));
+
+    load_good(LISTEN);
+    config_resolve(&config, 1, 512);
+    ck_assert_uint_eq(config.max_files, 64);
+    ck_assert_uint_eq(config.max_connections, 512 - 32 - 64 - OWN(1, 4));
+}
+END_TEST
+
+/* What connections are not asked to take is for files, within reason. */
+START_TEST(files_have_what_few_connections_leave)
+{
+    static const struct {
+        uint64_t limit, files;
+    } rows[] = {{1200, 64}, {1400, 1400 - 1000 - 1400 / 16 - OWN(1, 4)}, {4096, 4096 / 4},
+                {20000, 20000 / 4}, {1048576, 8192}};
+
+    load_good("[server]\nmax_connections = 1000\n" LISTEN);
+    config_resolve(&config, 1, rows[_i].limit);
+    ck_assert_uint_eq(config.max_files, rows[_i].files);
+    ck_assert_uint_eq(config.max_connections, 1000);
 }
 END_TEST
 
 START_TEST(what_was_set_is_kept_if_it_fits)
 {
     static const char text[] = "[server]\nworkers = 3\nio_threads = 2\nmax_connections = 700\n"
-                               "[files]\ncache = 100\n" LISTEN;
+                               "max_files = 200\n[files]\ncache = 100\n" LISTEN;
 
     load_good(text);
     config_resolve(&config, 8, 4096);
     ck_assert_uint_eq(config.workers, 3);
     ck_assert_uint_eq(config.io_threads, 2);
     ck_assert_uint_eq(config.max_connections, 700);
+    ck_assert_uint_eq(config.max_files, 200);
     ck_assert_uint_eq(config.cache, 100);
-
-    load_good(text);
-    config_resolve(&config, 8, 1000);
-    ck_assert_uint_eq(config.max_connections, 1000 - 100 - 256);
 
     load_good(text);
     config_resolve(&config, 8, 100);
     ck_assert_uint_eq(config.cache, 50);
-    ck_assert_uint_eq(config.max_connections, 1);
+    ck_assert_uint_eq(config.max_files, 25);
 }
 END_TEST
 
@@ -191,6 +214,7 @@ int main(void)
 
     tcase = add_case(suite, "auto");
     tcase_add_test(tcase, auto_is_resolved);
+    tcase_add_loop_test(tcase, files_have_what_few_connections_leave, 0, 5);
     tcase_add_test(tcase, what_was_set_is_kept_if_it_fits);
 
     tcase = add_case(suite, "dump");

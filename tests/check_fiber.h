@@ -26,6 +26,13 @@
 #define ON_VALGRIND false
 #endif
 
+/* An emulator adds words of its own to those of a process that dies, and knows no RLIMIT_AS. */
+#ifdef VALVE_CROSS_CHECK_H
+#define EMULATED true
+#else
+#define EMULATED false
+#endif
+
 /* Made anew for each test. */
 extern struct valve_scheduler *scheduler;
 extern uint64_t future; /* later than any clock reading during a test */

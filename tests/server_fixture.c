@@ -113,14 +113,19 @@ void rig_listen(struct rig *rig)
     struct valve_error error = {""};
     int r;
 
-    snprintf(rig->address, sizeof rig->address, "unix:@valve-check-server-%d-%u", (int)getpid(),
-             ++number);
+    if (rig->is_tcp)
+        strcpy(rig->address, "127.0.0.1:0");
+    else
+        snprintf(rig->address, sizeof rig->address, "unix:@valve-check-server-%d-%u", (int)getpid(),
+                 ++number);
     r = valve_server_new(&rig->options,
                          rig->served != NULL ? rig->served : service_of(&rig->service),
                          &rig->server, &error);
     ck_assert_msg(r == 0, "%s", error.text);
     r = valve_server_listen(rig->server, &listener, &error);
     ck_assert_msg(r == 0, "%s", error.text);
+    if (rig->is_tcp) /* with the port that the kernel chose */
+        snprintf(rig->address, sizeof rig->address, "%s", valve_server_address(rig->server, 0));
 }
 
 static void *run_server(void *argument)

@@ -100,6 +100,7 @@ struct rig {
     struct service service;
     const struct valve_service *served; /* in its place, unless NULL */
     struct valve_server *server;
+    bool is_tcp; /* may be set before, too: it listens on 127.0.0.1 */
     char address[128];
     pthread_t runner;
     bool is_running;

@@ -62,6 +62,8 @@ class Resources(unittest.TestCase):
         self.addCleanup(os.sched_setaffinity, 0, old)
         server = self.enterContext(support.Server())
         self.assertEqual(self.pinned(server), [one])
+        with server.connect() as wire:
+            self.assertEqual(wire.ask("ListAll"), {"List": []})
 
     def test_unpinned(self):
         server = self.enterContext(support.Server(settings={"server": {"pin": "no",
@@ -247,6 +249,92 @@ class Starting(unittest.TestCase):
         result = self.serve()
         self.assertEqual(result.returncode, 1, result.stderr)
         self.assertEqual(self.socket.read_text(), "not a socket")
+
+    def test_what_is_no_socket_is_not_replaced(self):
+        for kind, make in {"folder": self.socket.mkdir,
+                           "dangling link": lambda: self.socket.symlink_to("nowhere")}.items():
+            with self.subTest(kind):
+                make()
+                result = self.serve()
+                self.assertEqual(result.returncode, 1, result.stderr)
+                self.assertIn("is no socket", result.stderr)
+                self.assertTrue(self.socket.is_symlink() or self.socket.is_dir())
+                self.socket.unlink() if self.socket.is_symlink() else self.socket.rmdir()
+
+    def test_a_link_to_a_stale_socket_is_not_replaced(self):
+        other = self.directory / "other"
+        with socket.socket(socket.AF_UNIX) as stale:
+            stale.bind(str(other))
+        self.socket.symlink_to(other)
+        self.assertEqual(self.serve().returncode, 1)
+        self.assertTrue(self.socket.is_symlink())
+        self.assertTrue(other.is_socket())
+
+    @unittest.skipUnless(os.geteuid() == 0, "needs root, to be somebody else")
+    def test_a_stale_socket_of_somebody_else(self):
+        folder = self.directory / "sticky"
+        folder.mkdir()
+        self.directory.chmod(0o755)
+        path = folder / "socket"
+        with socket.socket(socket.AF_UNIX) as stale:
+            stale.bind(str(path))
+        for owner, mode, words in ((1, 0o666, "cannot remove"), (1, 0o600, "cannot find out")):
+            os.chown(path, owner, owner)
+            path.chmod(mode)
+            os.chown(folder, owner, owner)
+            folder.chmod(0o1777)
+            program = support.Program("--root", self.root, "--listen", f"unix:{path}",
+                                      unprivileged=True)
+            self.assertEqual(program.wait(), 1)
+            self.assertIn(words, program.log)
+            self.assertTrue(path.is_socket())
+
+    def test_many_start_at_once_on_a_stale_socket(self):
+        """One of them takes it over, and the others do not take it away from that one."""
+        for _ in range(3):
+            with socket.socket(socket.AF_UNIX) as stale:
+                stale.bind(str(self.socket))
+            programs = [support.Program("--root", self.root, "--listen", f"unix:{self.socket}")
+                        for _ in range(6)]
+            for program in programs:
+                self.addCleanup(program.kill)
+            running = [program for program in programs if not self.has_failed(program)]
+            self.assertEqual(len(running), 1)
+            self.expect_service()
+            running[0].signal(signal.SIGTERM)
+            self.assertEqual(running[0].wait(), 0)
+
+    @staticmethod
+    def has_failed(program):
+        """Whether it ends by itself, as one that cannot listen does."""
+        support.wait_until(lambda: program.process.poll() is not None
+                           or re.search(support.READY, program.log, re.M), "a start or an end")
+        return program.process.poll() is not None
+
+    @unittest.skipIf(support.WRAPPER, "a wrapper has limits of its own")
+    def test_fewer_descriptors_than_asked_for(self):
+        """It serves with what there is, and says that it is not what was asked for."""
+        old = resource.getrlimit(resource.RLIMIT_NOFILE)
+        for setting, words in (
+                ("max_connections = 5000", r"5000 connections were asked for, (\d+) is the most"),
+                ("max_descriptors = 20000", r"only (\d+) descriptors: raise the hard limit")):
+            file = self.directory / "valve.ini"
+            file.write_text(f"[server]\n{setting}\n[files]\nroot = {self.root}\n"
+                            f"[listen a]\naddress = unix:{self.socket}\n[log]\nlevel = notice\n")
+            program = subprocess.Popen(
+                [support.VALVED, "-c", file], stderr=subprocess.PIPE, text=True,
+                preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (600, 600)))
+            self.addCleanup(program.stderr.close)
+            self.addCleanup(program.kill)
+            warning = program.stderr.readline()
+            self.assertRegex(warning, words)
+            self.assertLessEqual(int(re.search(words, warning)[1]), 600)
+            support.wait_until(self.socket.exists, "the socket")
+            support.wait_until(lambda: "serving" in program.stderr.readline(), "the listener")
+            self.expect_service()
+            program.terminate()
+            self.assertEqual(program.wait(support.DEADLINE), 0)
+        self.assertEqual(resource.getrlimit(resource.RLIMIT_NOFILE), old)
 
     def test_a_port_in_use(self):
         with socket.create_server(("127.0.0.1", 0)) as taken:

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdint.h>
 #include <sys/mman.h>
+#include <sys/random.h>
 #include <unistd.h>
 
 #ifndef MADV_GUARD_INSTALL
@@ -49,6 +50,12 @@ int valve_stack_pool_init(struct valve_stack_pool *pool, size_t stack_size, size
     return 0;
 }
 
+/* Emulators of Linux say yes to advice that they have never heard of: the kernel is asked to write. */
+static bool is_guard(void *guard)
+{
+    return getrandom(guard, 1, GRND_NONBLOCK) < 0 && errno == EFAULT;
+}
+
 /*
  * A guard by MADV_GUARD_INSTALL leaves the mapping whole, and the kernel joins neighbouring
  * mappings: thousands of stacks count as few against vm.max_map_count. mprotect() splits, and
@@ -56,7 +63,8 @@ int valve_stack_pool_init(struct valve_stack_pool *pool, size_t stack_size, size
  */
 static int install_guard(struct valve_stack_pool *pool, void *guard)
 {
-    if (!pool->split && madvise(guard, pool->guard_size, MADV_GUARD_INSTALL) == 0)
+    if (!pool->split && madvise(guard, pool->guard_size, MADV_GUARD_INSTALL) == 0 &&
+        (pool->proven || (pool->proven = is_guard(guard))))
         return 0;
     if (mprotect(guard, pool->guard_size, PROT_NONE) < 0)
         return -errno;

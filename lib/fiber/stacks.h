@@ -41,6 +41,7 @@ struct valve_stack_pool {
     unsigned mapped;    /* stacks in use or free */
     unsigned keep;      /* free stacks that trimming spares */
     bool split;         /* guards are made by mprotect() */
+    bool proven;        /* they are made by MADV_GUARD_INSTALL, which was seen to work */
 };
 
 /* -EINVAL: so large a stack cannot be. Nothing is mapped yet. */

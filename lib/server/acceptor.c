@@ -244,7 +244,8 @@ int valve_acceptor_add(struct valve_acceptor *acceptor, struct valve_server *ser
         strcpy(ret_error->text, "too many listeners: 64 are the most");
         return -E2BIG;
     }
-    r = valve_listening_open(&listener->listening, options, ret_error);
+    r = valve_listening_open(&listener->listening, options, server->options.send_timeout,
+                             ret_error);
     if (r < 0)
         return r;
     listener->server = server;

@@ -87,6 +87,7 @@ static void call_end(struct valve_call *call)
 
     valve_reply_drop(call);
     valve_later_forget(call);
+    valve_call_let_go(call, call->held);
     if (call->has_turn)
         valve_output_end_turn(worker, connection);
     if (call->next != NULL)

@@ -33,6 +33,7 @@ struct valve_call {
     struct valve_buffer *building; /* the reply, or the piece of it, in the making */
     size_t reserved;               /* bytes promised to it in the output's account */
     const struct valve_type *item; /* of the list that is being sent */
+    unsigned held;                 /* descriptors: see valve_call_hold() */
     size_t streamed;               /* of items, since other connections last had a turn */
     struct valve_promise promise;
     struct valve_arena arena;

@@ -230,11 +230,29 @@ static void settle_no_timeout(struct valve_worker *worker, struct valve_connecti
         valve_timeouts_set(worker, connection, VALVE_TIMEOUT_NONE, valve_worker_ms(worker));
 }
 
+/* Part of a request that has not become whole in time, whatever output still waits. */
+static bool is_trickle(const struct valve_worker *worker, const struct valve_connection *connection)
+{
+    return connection->input != NULL && valve_intake_is_wanted(connection) &&
+           !(connection->flags & VALVE_CONNECTION_READABLE) &&
+           valve_timeouts_is_over(worker, VALVE_TIMEOUT_REQUEST, connection->input->began_at);
+}
+
+/* What is in flight is still answered. */
+static void hear_no_more(struct valve_worker *worker, struct valve_connection *connection)
+{
+    connection->flags |= VALVE_CONNECTION_LAST;
+    settle_no_timeout(worker, connection);
+    valve_connection_attend(worker, connection);
+}
+
 static void settle_timeout(struct valve_worker *worker, struct valve_connection *connection)
 {
     const uint16_t waiting = VALVE_CONNECTION_WAITING;
 
-    if (connection->flags & VALVE_CONNECTION_BLOCKED)
+    if (is_trickle(worker, connection))
+        hear_no_more(worker, connection);
+    else if (connection->flags & VALVE_CONNECTION_BLOCKED)
         renew_send_timeout(worker, connection);
     else if ((connection->flags & waiting) && connection->in_flight == 0)
         valve_timeouts_set(worker, connection, VALVE_TIMEOUT_FIBER, connection->input->began_at);
@@ -297,6 +315,16 @@ void valve_connection_settle(struct valve_worker *worker, struct valve_connectio
 
 /* ---- Timeouts and the stop ---- */
 
+/* Closes it without a word: what the socket still holds is given back with it. */
+static void abandon(struct valve_worker *worker, struct valve_connection *connection)
+{
+    const struct linger at_once = {.l_onoff = 1};
+
+    setsockopt(valve_connection_descriptor(worker, connection), SOL_SOCKET, SO_LINGER, &at_once,
+               sizeof at_once);
+    valve_connection_break(worker, connection);
+}
+
 void valve_connection_overdue(struct valve_worker *worker, struct valve_connection *connection)
 {
     enum valve_timeout timeout = connection->timeout;
@@ -316,7 +344,7 @@ void valve_connection_overdue(struct valve_worker *worker, struct valve_connecti
     case VALVE_TIMEOUT_SEND:
         valve_server_log(worker->server, VALVE_LOG_INFO,
                          "closed a connection whose client takes none of its replies");
-        valve_connection_break(worker, connection);
+        abandon(worker, connection);
         break;
     case VALVE_TIMEOUT_FIBER:
         valve_worker_forget(worker, connection);

@@ -96,6 +96,7 @@ void valve_input_drop(struct valve_worker *worker, struct valve_connection *conn
 
     if (input == NULL)
         return;
+    valve_worker_forget(worker, connection); /* it asks for nothing, and the links are here */
     connection->input = NULL;
     if (worker->spare_input_count == KEPT_INPUTS) {
         input_free(input);

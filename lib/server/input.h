@@ -18,6 +18,8 @@ struct valve_scan_state {
 
 struct valve_input {
     struct valve_input *next_spare;
+    struct valve_connection *waiting_previous, *waiting_next; /* while it waits for a fiber */
+    bool holds_none; /* then: it stands among those that hold no fiber at all */
     struct valve_scan_state scan;
     uint32_t began_at; /* ms: when the first byte of the item arrived */
     size_t start, end; /* bytes of data[] that are waiting */

@@ -25,6 +25,7 @@ static void job_done(struct valve_message *message)
     worker->jobs[job->kind]--;
     valve_wait_queue_wake_one(&worker->jobs_wanted[job->kind]);
     if (waiter == NULL) {
+        valve_held_give_back(&worker->held, job->held);
         if (worker->server->pool != NULL)
             valve_pool_release(worker->server->pool, job);
         else
@@ -59,7 +60,7 @@ static void submit(struct valve_worker *worker, struct valve_job *job, struct va
 }
 
 /* Waits until the job has come back. Else it is given up. */
-static int wait_until_done(struct valve_job *job, uint64_t deadline)
+static int wait_until_done(struct valve_call *call, struct valve_job *job, uint64_t deadline)
 {
     while (job->waiter != NULL) {
         int r = valve_fiber_wait(deadline);
@@ -69,6 +70,7 @@ static int wait_until_done(struct valve_job *job, uint64_t deadline)
         if (job->waiter == NULL)
             return 0; /* it is done all the same */
         job->waiter = NULL;
+        call->held -= job->held; /* the job's own until it has ended */
         valve_pool_abandon(job);
         return r;
     }
@@ -88,7 +90,7 @@ int valve_call_run(struct valve_call *call, struct valve_job *job)
         return r;
     }
     submit(worker, job, call->fiber, deadline < own_deadline ? deadline : own_deadline);
-    r = wait_until_done(job, deadline);
+    r = wait_until_done(call, job, deadline);
     if (r == 0 && valve_pool_has_expired(job)) {
         valve_pool_release(pool, job);
         r = -ETIMEDOUT;
@@ -99,5 +101,6 @@ int valve_call_run(struct valve_call *call, struct valve_job *job)
 /* As one that expires at once: it is counted, comes back, and is released as nobody waits. */
 void valve_call_discard(struct valve_call *call, struct valve_job *job)
 {
+    call->held -= job->held;
     submit(call->worker, job, NULL, 0);
 }

@@ -5,12 +5,21 @@
 #include "server/listen.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <libgen.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
+
+#include "server/os.h"
+
+#define LOCK_TRIES    200 /* that a server that starts beside this one has to finish */
+#define LOCK_PAUSE_NS 10000000
 
 static int explain(const struct valve_address *address, const char *what, int error,
                    struct valve_error *ret_error)
@@ -20,17 +29,37 @@ static int explain(const struct valve_address *address, const char *what, int er
     return -error;
 }
 
-/* Whether somebody accepts connections on it. A full backlog (EAGAIN) is somebody. */
-static bool is_answered(const struct valve_address *address)
+/*
+ * A lock on the folder of a Unix socket, so that of two servers that start at once none takes the
+ * other's new socket for a stale one. -1: none. Who keeps it for long means something else by it.
+ */
+static int lock_folder(const char *path)
 {
-    int probe = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    bool answered;
+    const struct timespec pause = {.tv_nsec = LOCK_PAUSE_NS};
+    char copy[sizeof((struct sockaddr_un *)0)->sun_path + 1];
+    int folder;
 
-    if (probe < 0)
-        return true;
-    answered = connect(probe, &address->socket.any, address->size) == 0 || errno != ECONNREFUSED;
-    close(probe);
-    return answered;
+    snprintf(copy, sizeof copy, "%s", path);
+    folder = open(dirname(copy), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (folder < 0)
+        return -1;
+    for (unsigned i = 0; flock(folder, LOCK_EX | LOCK_NB) < 0 && i < LOCK_TRIES; i++)
+        nanosleep(&pause, NULL);
+    return folder;
+}
+
+/* 0: somebody accepts connections on it. A full backlog (EAGAIN) is somebody. Else -errno. */
+static int probe(const struct valve_address *address)
+{
+    int socket_ = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    int r = 0;
+
+    if (socket_ < 0)
+        return -errno;
+    if (connect(socket_, &address->socket.any, address->size) < 0 && errno != EAGAIN)
+        r = -errno;
+    close(socket_);
+    return r;
 }
 
 /* Removes the file of a Unix socket that a dead server left behind. */
@@ -38,14 +67,20 @@ static int replace_stale(const struct valve_address *address, struct valve_error
 {
     const char *path = valve_address_path(address);
     struct stat status;
+    int r;
 
     if (path == NULL || lstat(path, &status) < 0)
         return 0;
     if (!S_ISSOCK(status.st_mode))
         return explain(address, "the path is taken by something that is no socket", EEXIST,
                        ret_error);
-    if (is_answered(address))
+    r = probe(address);
+    if (r == 0)
         return explain(address, "somebody answers there already", EADDRINUSE, ret_error);
+    if (r == -ENOENT)
+        return 0;
+    if (r != -ECONNREFUSED)
+        return explain(address, "cannot find out whether somebody answers there", -r, ret_error);
     if (unlink(path) < 0 && errno != ENOENT)
         return explain(address, "cannot remove a stale socket", errno, ret_error);
     return 0;
@@ -85,8 +120,17 @@ static void note_bound_address(struct valve_listening *listening)
     }
 }
 
+/* What the connections that are accepted inherit. */
+static void prepare_tcp(int descriptor, uint64_t send_timeout)
+{
+    int yes = 1;
+
+    setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
+    valve_os_watch_peers(descriptor, send_timeout);
+}
+
 static int bind_and_listen(struct valve_listening *listening,
-                           const struct valve_listener_options *options,
+                           const struct valve_listener_options *options, uint64_t send_timeout,
                            struct valve_error *ret_error)
 {
     const struct valve_address *address = &listening->address;
@@ -99,8 +143,7 @@ static int bind_and_listen(struct valve_listening *listening,
         fchmod(descriptor, options->mode);
     } else {
         setsockopt(descriptor, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
-        setsockopt(descriptor, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes); /* inherited */
-        setsockopt(descriptor, SOL_SOCKET, SO_KEEPALIVE, &yes, sizeof yes);
+        prepare_tcp(descriptor, send_timeout);
         if (address->socket.any.sa_family == AF_INET6)
             setsockopt(descriptor, IPPROTO_IPV6, IPV6_V6ONLY, &yes, sizeof yes);
     }
@@ -115,32 +158,45 @@ static int bind_and_listen(struct valve_listening *listening,
     return 0;
 }
 
+/* Opens made->address; made->descriptor is open afterwards only if that succeeds. */
+static int open_address(struct valve_listening *made, const struct valve_listener_options *options,
+                        uint64_t send_timeout, struct valve_error *ret_error)
+{
+    int r = replace_stale(&made->address, ret_error);
+
+    if (r < 0)
+        return r;
+    made->descriptor = socket(made->address.socket.any.sa_family,
+                              SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (made->descriptor < 0)
+        return explain(&made->address, "cannot make a socket", errno, ret_error);
+    r = bind_and_listen(made, options, send_timeout, ret_error);
+    if (r < 0)
+        valve_listening_close(made);
+    return r;
+}
+
 int valve_listening_open(struct valve_listening *listening,
-                         const struct valve_listener_options *options,
+                         const struct valve_listener_options *options, uint64_t send_timeout,
                          struct valve_error *ret_error)
 {
     struct valve_listening made = {.descriptor = -1};
     const char *problem = NULL;
+    int lock = -1;
     int r = valve_address_parse(options->address, &made.address, &problem);
 
     if (r < 0) {
         snprintf(ret_error->text, sizeof ret_error->text, "%s: %s", options->address, problem);
         return r;
     }
-    r = replace_stale(&made.address, ret_error);
-    if (r < 0)
-        return r;
-    made.descriptor = socket(made.address.socket.any.sa_family,
-                             SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (made.descriptor < 0)
-        return explain(&made.address, "cannot make a socket", errno, ret_error);
-    r = bind_and_listen(&made, options, ret_error);
-    if (r < 0) {
-        valve_listening_close(&made);
-        return r;
-    }
-    *listening = made;
-    return 0;
+    if (valve_address_path(&made.address) != NULL)
+        lock = lock_folder(valve_address_path(&made.address));
+    r = open_address(&made, options, send_timeout, ret_error);
+    if (lock >= 0)
+        close(lock);
+    if (r == 0)
+        *listening = made;
+    return r;
 }
 
 void valve_listening_close(struct valve_listening *listening)

@@ -19,10 +19,12 @@ struct valve_listening {
 
 /*
  * Binds and listens, non-blocking, closed on exec. A Unix socket's file on which nobody answers is
- * replaced; one on which somebody does is not. 0 or -errno, explained in *ret_error.
+ * replaced; one on which somebody does is not. The kernel ends a TCP connection that is accepted
+ * here once its peer's machine has not answered for a minute more than `send_timeout` ns (which
+ * count as a minute at least). 0 or -errno, explained in *ret_error.
  */
 int valve_listening_open(struct valve_listening *listening,
-                         const struct valve_listener_options *options,
+                         const struct valve_listener_options *options, uint64_t send_timeout,
                          struct valve_error *ret_error);
 
 /* Closes it and removes the Unix socket's file if it is still the one made here. */

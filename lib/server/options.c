@@ -7,7 +7,8 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#define RESERVE         256 /* descriptors that are never connections: DESIGN section 9 */
+#define MAX_HELD        128 /* descriptors that calls may hold */
+#define RESERVE         128 /* descriptors that are neither theirs nor connections */
 #define NS_PER_S        1000000000ull
 #define LEAST_STACK     ((size_t)16 * 1024)
 #define STACK_BESIDES   ((size_t)8 * 1024) /* for a handler and what it calls */
@@ -47,6 +48,7 @@ void valve_server_options_default(struct valve_server_options *ret_options)
     *ret_options = (struct valve_server_options){
         .pin = true,
         .max_descriptors = 1048576,
+        .max_held = MAX_HELD,
         .reserve = RESERVE,
         .max_fibers = 4096,
         .fiber_stack = (size_t)64 * 1024,
@@ -81,6 +83,8 @@ const char *valve_options_find_bad(const struct valve_server_options *options)
             return "timeouts are more than nothing and at most 24 days";
     if (options->max_in_flight < 1 || options->max_in_flight > UINT16_MAX)
         return "max_in_flight is from 1 to 65535";
+    if (options->max_held > INT32_MAX || options->reserve > INT32_MAX)
+        return "max_held and reserve are at most 2147483647";
     if (options->max_fibers < 1)
         return "max_fibers is at least 1";
     if (options->fiber_stack < LEAST_STACK)

@@ -41,10 +41,20 @@ bool valve_os_in_memory(int file, off_t offset, size_t size, bool is_moving);
  */
 ssize_t valve_os_read(int file, off_t offset, void *data, size_t size, size_t ahead);
 
+/*
+ * Has the kernel end connections whose peer's machine is silent: one that acknowledges no data, and
+ * one that answers no probes of an idle connection, for a minute more than `patience` ns, or two
+ * minutes. To be called for a listening TCP socket, whose connections inherit it.
+ */
+void valve_os_watch_peers(int socket, uint64_t patience);
+
 /* Bytes that the peer of a stream socket has not taken yet. Or -errno. */
 int valve_os_untaken(int socket);
 
 /* Whether the peer is gone altogether: an error or a hang-up, not just the end of its input. */
 bool valve_os_peer_gone(int socket);
+
+/* Gives the heap's free pages back to the system. */
+void valve_os_trim_heap(void);
 
 #endif

@@ -7,6 +7,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/sockios.h>
+#include <malloc.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
@@ -14,6 +17,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/sendfile.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -22,6 +26,12 @@
 #define SAMPLE_STRIDE (128 * 1024) /* the kernel's default window of read-ahead */
 #define DENSE_STRIDE  (32 * 1024)  /* where samples are all there is */
 #define MOST_CPUS     (1 << 16)    /* where asking with ever larger sets ends */
+
+/* Probes of idle connections: after how long, how often, and how many unanswered are the end. */
+#define LEAST_IDLE_S  60
+#define MOST_IDLE_S   32767 /* of TCP_KEEPIDLE */
+#define PROBE_EVERY_S 10
+#define PROBES        6
 
 /* The affinity mask, in a set as large as this kernel wants. NULL: errno says why. */
 static cpu_set_t *allowed_cpus(int *ret_count)
@@ -188,6 +198,26 @@ ssize_t valve_os_read(int file, off_t offset, void *data, size_t size, size_t ah
     return (ssize_t)got;
 }
 
+/*
+ * The user timeout ends idle connections, too: at the first probe that finds it over. So it is as
+ * long as all probes take, or one probe that the network has lost would end a connection.
+ */
+void valve_os_watch_peers(int socket, uint64_t patience)
+{
+    uint64_t seconds = (patience + 999999999) / 1000000000;
+    int on = 1, every = PROBE_EVERY_S, count = PROBES;
+    int idle = seconds < LEAST_IDLE_S  ? LEAST_IDLE_S
+               : seconds > MOST_IDLE_S ? MOST_IDLE_S
+                                       : (int)seconds;
+    unsigned silence = (unsigned)(idle + PROBE_EVERY_S * PROBES) * 1000;
+
+    setsockopt(socket, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+    setsockopt(socket, IPPROTO_TCP, TCP_KEEPIDLE, &idle, sizeof idle);
+    setsockopt(socket, IPPROTO_TCP, TCP_KEEPINTVL, &every, sizeof every);
+    setsockopt(socket, IPPROTO_TCP, TCP_KEEPCNT, &count, sizeof count);
+    setsockopt(socket, IPPROTO_TCP, TCP_USER_TIMEOUT, &silence, sizeof silence);
+}
+
 int valve_os_untaken(int socket)
 {
     int bytes;
@@ -202,4 +232,9 @@ bool valve_os_peer_gone(int socket)
     struct pollfd peer = {.fd = socket, .events = POLLIN};
 
     return poll(&peer, 1, 0) > 0 && (peer.revents & (POLLHUP | POLLERR)) != 0;
+}
+
+void valve_os_trim_heap(void)
+{
+    malloc_trim(0);
 }

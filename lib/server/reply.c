@@ -190,6 +190,11 @@ int valve_reply_turn(struct valve_call *call)
     return 0;
 }
 
+bool valve_reply_waits_for_client(const struct valve_call *call)
+{
+    return (call->connection->flags & VALVE_CONNECTION_BLOCKED) != 0;
+}
+
 /* Waits until the output has less than its bound, so that a piece may be added. */
 int valve_reply_wait_for_output(struct valve_call *call)
 {

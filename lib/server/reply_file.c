@@ -73,7 +73,7 @@ static int duplicate(struct valve_call *call, int descriptor)
     int copy, r = 0;
 
     while ((copy = fcntl(descriptor, F_DUPFD_CLOEXEC, 0)) < 0 && r == 0) {
-        if (errno != EMFILE || valve_deadline(0) >= deadline)
+        if ((errno != EMFILE && errno != ENFILE) || valve_deadline(0) >= deadline)
             return -errno;
         r = valve_call_sleep(call, valve_deadline(RETRY));
     }
@@ -89,7 +89,10 @@ static int make_job(const struct transfer *transfer, struct read_job **ret_job)
     if (self == NULL)
         return r;
     *self = (struct read_job){
-        .job = {.work = read_work, .release = read_release, .kind = VALVE_JOB_DATA},
+        .job = {.work = read_work,
+                .release = read_release,
+                .kind = VALVE_JOB_DATA,
+                .held = transfer->call->held > 1}, /* one is its own, one the handler's */
         .descriptor = -1,
         .offset = transfer->offset,
         .buffer = valve_buffer_new_odd(size),

@@ -221,7 +221,7 @@ static int make_table(struct valve_server *server)
 {
     struct valve_server_options *options = &server->options;
     bool lowered = false;
-    uint64_t left;
+    uint64_t taken, left;
     int r = valve_table_init(&server->table, options->max_descriptors, &lowered);
 
     if (r < 0)
@@ -230,7 +230,14 @@ static int make_table(struct valve_server *server)
         valve_server_log(server, VALVE_LOG_WARNING,
                          "the descriptor limit was lowered to %u: no longer table can be mapped",
                          server->table.length);
-    left = server->table.length > options->reserve ? server->table.length - options->reserve : 1;
+    taken = options->reserve + options->max_held;
+    left = server->table.length > taken ? server->table.length - taken : 1;
+    if (options->max_connections > left)
+        valve_server_log(server, VALVE_LOG_WARNING,
+                         "%" PRIu64 " connections were asked for, %" PRIu64
+                         " is the most that the descriptor limit of %u leaves: raise the hard "
+                         "limit of open files (LimitNOFILE=, ulimit -Hn)",
+                         options->max_connections, left, server->table.length);
     server->max_connections = options->max_connections == 0 || options->max_connections > left
                                   ? left
                                   : options->max_connections;
@@ -307,6 +314,7 @@ void valve_server_get_facts(const struct valve_server *server, struct valve_serv
     *ret_facts = (struct valve_server_facts){
         .descriptor_limit = server->table.length,
         .max_connections = server->max_connections,
+        .max_held = server->options.max_held,
         .table_reserved = server->table.length * sizeof(struct valve_connection),
         .workers = server->worker_count,
         .io_threads = server->options.io_threads,

@@ -8,8 +8,9 @@
 #include "server/server.h"
 #include "server/worker.h"
 
-#define LINGER_MS 1000 /* how long a client may take to close after we did (PROTOCOL 1) */
-#define NOBODY    (-1)
+#define LINGER_MS  1000 /* how long a client may take to close after we did (PROTOCOL 1) */
+#define NOBODY     (-1)
+#define MOST_STEPS 32 /* from the end of a queue, to where somebody belongs who comes late */
 
 static uint32_t milliseconds(uint64_t nanoseconds)
 {
@@ -36,6 +37,11 @@ static struct valve_connection *slot(const struct valve_worker *worker, int32_t 
     return valve_table_slot(&worker->server->table, descriptor);
 }
 
+static bool is_before(uint32_t one, uint32_t other)
+{
+    return (int32_t)(one - other) < 0;
+}
+
 void valve_timeouts_remove(struct valve_worker *worker, struct valve_connection *connection)
 {
     int32_t previous = connection->due_previous, next = connection->due_next;
@@ -51,7 +57,10 @@ void valve_timeouts_remove(struct valve_worker *worker, struct valve_connection 
     connection->due_previous = connection->due_next = NOBODY;
 }
 
-/* Behind the last that began no later: nearly always the last of all. */
+/*
+ * Behind the last that began no later: nearly always the last of all. Clients can arrange for
+ * others to stand in between; where those are many, what is measured begins with one of them.
+ */
 static void insert(struct valve_worker *worker, struct valve_connection *connection,
                    enum valve_timeout timeout, uint32_t since)
 {
@@ -59,7 +68,12 @@ static void insert(struct valve_worker *worker, struct valve_connection *connect
     int32_t previous = worker->timeouts.queues[timeout].last;
     int32_t next = NOBODY;
 
-    while (previous != NOBODY && (int32_t)(slot(worker, previous)->due_since - since) > 0) {
+    for (unsigned steps = 0;
+         previous != NOBODY && is_before(since, slot(worker, previous)->due_since); steps++) {
+        if (steps == MOST_STEPS) {
+            since = slot(worker, previous)->due_since;
+            break;
+        }
         next = previous;
         previous = slot(worker, previous)->due_previous;
     }
@@ -84,11 +98,19 @@ void valve_timeouts_set(struct valve_worker *worker, struct valve_connection *co
     bool linked = connection->due_previous != NOBODY || connection->due_next != NOBODY ||
                   worker->timeouts.queues[connection->timeout].first == self;
 
-    if (linked && connection->timeout == timeout && connection->due_since == since)
+    if (linked && connection->timeout == timeout && !is_before(connection->due_since, since))
         return;
     if (linked)
         valve_timeouts_remove(worker, connection);
     insert(worker, connection, timeout, since);
+}
+
+bool valve_timeouts_is_over(const struct valve_worker *worker, enum valve_timeout timeout,
+                            uint32_t since)
+{
+    uint32_t patience = worker->timeouts.queues[timeout].patience;
+
+    return patience != 0 && valve_worker_ms(worker) - since >= patience;
 }
 
 void valve_timeouts_expire(struct valve_worker *worker)

@@ -9,6 +9,7 @@
 #ifndef VALVE_SERVER_TIMEOUTS_H
 #define VALVE_SERVER_TIMEOUTS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct valve_connection;
@@ -35,9 +36,17 @@ struct valve_server_options;
 void valve_timeouts_init(struct valve_timeouts *timeouts,
                          const struct valve_server_options *options);
 
-/* Puts a connection into a queue, out of the one it is in; what is measured began at `since` ms. */
+/*
+ * Puts a connection into a queue, out of the one it is in; what is measured began at `since` (ms),
+ * within a queue never earlier than was said before. It may be taken for later, if many others have
+ * joined the queue since: who may not be late asks valve_timeouts_is_over() as well.
+ */
 void valve_timeouts_set(struct valve_worker *worker, struct valve_connection *connection,
                         enum valve_timeout timeout, uint32_t since);
+
+/* Whether what began then has lasted so long. */
+bool valve_timeouts_is_over(const struct valve_worker *worker, enum valve_timeout timeout,
+                            uint32_t since);
 
 /* Takes it out of all queues, before it is closed. */
 void valve_timeouts_remove(struct valve_worker *worker, struct valve_connection *connection);

@@ -17,8 +17,9 @@
 #include "server/poll.h"
 #include "server/server.h"
 
-#define WARM_STACKS 64
-#define NS_PER_MS   1000000
+#define WARM_STACKS  64
+#define NS_PER_MS    1000000
+#define MEMORY_RETRY 100000000 /* ns: nobody tells when memory has come free elsewhere */
 
 static _Thread_local struct valve_worker *current_worker;
 
@@ -47,12 +48,8 @@ void valve_worker_closed(struct valve_worker *worker)
 
 static void collect_deferred(struct valve_worker *worker)
 {
-    while (worker->deferred.count > 0) {
-        valve_attendance_add(&worker->attention,
-                             valve_attendance_at(&worker->deferred, 0)->connection);
-        worker->deferred.head = (worker->deferred.head + 1) & (worker->deferred.room - 1);
-        worker->deferred.count--;
-    }
+    while (worker->deferred.count > 0)
+        valve_attendance_add(&worker->attention, valve_attendance_take(&worker->deferred));
 }
 
 /*
@@ -69,14 +66,8 @@ static void attend_batch(struct valve_worker *worker)
     for (size_t i = 0; i < read; i++)
         valve_intake_process(worker, valve_attendance_at(&worker->attention, i));
     valve_scheduler_run(worker->scheduler, worker->now);
-    for (size_t i = 0; i < read; i++) {
-        struct valve_connection *connection =
-            valve_attendance_at(&worker->attention, 0)->connection;
-
-        worker->attention.head = (worker->attention.head + 1) & (worker->attention.room - 1);
-        worker->attention.count--;
-        valve_connection_settle(worker, connection);
-    }
+    for (size_t i = 0; i < read; i++)
+        valve_connection_settle(worker, valve_attendance_take(&worker->attention));
 }
 
 static void turn(struct valve_worker *worker)
@@ -106,6 +97,8 @@ static void set_alarm(struct valve_worker *worker)
     uint64_t wait;
     struct timeval timeout;
 
+    if (worker->no_stack && valve_worker_has_waiting(worker))
+        next = earlier(next, worker->now + MEMORY_RETRY);
     if (next >= worker->alarm_at)
         return;
     wait = next > worker->now ? next - worker->now : 0;
@@ -230,6 +223,7 @@ int valve_worker_init(struct valve_worker *worker, struct valve_server *server, 
     worker->stop.deliver = on_stop;
     worker->cut.deliver = on_cut;
     worker->max_jobs = VALVE_POOL_JOBS_A_KIND / server->worker_count;
+    worker->held.most = (unsigned)(server->options.max_held / server->worker_count);
     valve_timeouts_init(&worker->timeouts, &server->options);
     worker->mailbox.descriptor = -1;
     r = valve_mailbox_init(&worker->mailbox);

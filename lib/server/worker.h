@@ -15,6 +15,7 @@
 #include "fiber/fiber.h"
 #include "rpc/scanner.h"
 #include "server/buffer.h"
+#include "server/held.h"
 #include "server/mailbox.h"
 #include "server/table.h"
 #include "server/timeouts.h"
@@ -35,6 +36,11 @@ struct valve_attendance_list {
     struct valve_attendance *ring;
     size_t head, count;
     size_t room; /* a power of two, at least the worker's connections */
+};
+
+/* Connections that wait for a fiber, first come, first served; linked through their inputs. */
+struct valve_waiting_list {
+    struct valve_connection *first, *last;
 };
 
 struct valve_worker {
@@ -65,14 +71,14 @@ struct valve_worker {
     struct valve_scanner *scanner; /* for items that come whole */
 
     struct valve_scheduler *scheduler;
-    unsigned max_calls, calls;         /* fibers: most, and now */
-    bool no_stack;                     /* the last fiber could not be started */
-    struct valve_connection **waiting; /* connections that wait for a fiber, in turn */
-    size_t waiting_count, waiting_room;
-    struct valve_wait_queue next_turn;                       /* fibers that let others go first */
+    unsigned max_calls, calls;            /* fibers: most, and now */
+    bool no_stack;                        /* the last fiber could not be started */
+    struct valve_waiting_list waiting[2]; /* for a fiber: who holds some, and [1]: who holds none */
+    struct valve_wait_queue next_turn;    /* fibers that let others go first */
     struct valve_wait_queue jobs_wanted[VALVE_JOB_DATA + 1]; /* fibers that wait to order one */
     unsigned jobs[VALVE_JOB_DATA + 1]; /* ordered from the pool, of each kind */
     unsigned max_jobs;                 /* most of a kind */
+    struct valve_held held;
 
     struct valve_buffer_pool buffers;
     struct valve_output *spare_outputs;
@@ -107,6 +113,7 @@ void valve_worker_free_lists(struct valve_worker *worker);
 int valve_worker_make_room(struct valve_worker *worker);
 
 void valve_attendance_add(struct valve_attendance_list *list, struct valve_connection *connection);
+struct valve_connection *valve_attendance_take(struct valve_attendance_list *list);
 
 static inline struct valve_attendance *valve_attendance_at(struct valve_attendance_list *list,
                                                            size_t index)
@@ -117,6 +124,11 @@ static inline struct valve_attendance *valve_attendance_at(struct valve_attendan
 /* Joins, or leaves, those that wait for a fiber. */
 void valve_worker_wait_for_fiber(struct valve_worker *worker, struct valve_connection *connection);
 void valve_worker_forget(struct valve_worker *worker, struct valve_connection *connection);
+
+static inline bool valve_worker_has_waiting(const struct valve_worker *worker)
+{
+    return worker->waiting[false].first != NULL || worker->waiting[true].first != NULL;
+}
 
 /* Attends to a connection that waits for a fiber and may have one now; whether there was one. */
 bool valve_worker_offer_fiber(struct valve_worker *worker);

@@ -1,0 +1,349 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Tests of what a request gives back when nobody wants its answer any more: wherever it waits, and
+ * however it ends.
+ */
+#include <check.h>
+#include <dirent.h>
+#include <errno.h>
+#include <malloc.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "server/call.h"
+#include "server/server.h"
+#include "tests/order_fixture.h"
+
+#define ROUNDS      40
+#define WARM_ROUNDS 4                     /* until no spare buffer is made any more */
+#define OWN_MEMORY  ((size_t)256 * 1024)  /* of each request's arena */
+#define SLACK       ((size_t)1024 * 1024) /* in spare buffers: 30 KiB of each round would show */
+
+static struct rig rig;
+static struct tally begun, at_gate, gate;
+static int ends[2]; /* a socket pair in which nothing happens */
+
+/* ---- Handlers, each of which waits in its own place ----------------------------------------------- */
+
+/* What every one of them holds, besides its fiber. */
+static int hold(struct valve_call *call)
+{
+    int descriptor = dup(ends[0]);
+
+    ck_assert_int_ge(descriptor, 0);
+    ck_assert_ptr_nonnull(valve_arena_alloc(valve_call_arena(call), OWN_MEMORY, 1));
+    tally_add(&begun);
+    return descriptor;
+}
+
+static struct valve_answer answer(struct valve_call *call, int descriptor, int result)
+{
+    close(descriptor);
+    return result < 0 ? order_failed(call, result) : order_done(call, 0);
+}
+
+static struct valve_answer sleep_on(struct valve_call *call, const uint64_t *numbers)
+{
+    int descriptor = hold(call);
+
+    (void)numbers;
+    return answer(call, descriptor, valve_call_sleep(call, VALVE_NEVER));
+}
+
+static struct valve_answer wait_for_turn(struct valve_call *call, const uint64_t *numbers)
+{
+    int descriptor = hold(call);
+    int r = valve_reply_turn(call);
+
+    (void)numbers;
+    if (r == 0)
+        r = valve_call_sleep(call, VALVE_NEVER);
+    return answer(call, descriptor, r);
+}
+
+static struct valve_answer wait_for_room(struct valve_call *call, const uint64_t *numbers)
+{
+    int descriptor = hold(call);
+    uint8_t *data;
+    int r = valve_reply_bytes_reserve(call, VALVE_REPLY_BUFFER, &data);
+
+    (void)numbers;
+    if (r == 0)
+        r = valve_call_sleep(call, VALVE_NEVER);
+    return answer(call, descriptor, r);
+}
+
+static struct valve_answer stream(struct valve_call *call, const uint64_t *numbers)
+{
+    int descriptor = hold(call);
+    uint64_t number = 1;
+    int r;
+
+    (void)numbers;
+    do
+        r = valve_reply_item(call, &order_number_type, &number);
+    while (r == 0);
+    return answer(call, descriptor, r);
+}
+
+static struct valve_answer list(struct valve_call *call, const uint64_t *numbers)
+{
+    int descriptor = hold(call);
+    const struct valve_text text = valve_text("an element");
+    int r = valve_reply_list_begin(call, &order_reply_type, ORDER_LIST);
+
+    (void)numbers;
+    while (r == 0)
+        r = valve_reply_list_add(call, &text);
+    return answer(call, descriptor, r);
+}
+
+static struct valve_answer poll_descriptor(struct valve_call *call, const uint64_t *numbers)
+{
+    int descriptor = hold(call);
+
+    (void)numbers;
+    return answer(call, descriptor, valve_fiber_poll(descriptor, POLLIN, VALVE_NEVER));
+}
+
+static struct valve_answer promise(struct valve_call *call, const uint64_t *numbers)
+{
+    struct valve_later later;
+
+    (void)numbers;
+    close(hold(call));
+    return valve_reply_later(call, &order_reply_type, &later);
+}
+
+static void gate_work(struct valve_job *job)
+{
+    (void)job;
+    tally_add(&at_gate);
+    tally_reaches(&gate, 1);
+}
+
+static void gate_release(struct valve_job *job)
+{
+    free(job);
+}
+
+static struct valve_answer order_job(struct valve_call *call, const uint64_t *numbers)
+{
+    int descriptor = hold(call);
+    struct valve_job *job = calloc(1, sizeof *job);
+    int r;
+
+    (void)numbers;
+    ck_assert_ptr_nonnull(job);
+    *job = (struct valve_job){.work = gate_work, .release = gate_release, .kind = VALVE_JOB_DATA};
+    r = valve_call_run(call, job);
+    if (r == 0)
+        gate_release(job);
+    return answer(call, descriptor, r);
+}
+
+/* ---- Handlers that tell what is held, the asking request apart ------------------------------------ */
+
+static struct valve_answer tell_calls(struct valve_call *call, const uint64_t *numbers)
+{
+    struct valve_scheduler_stats stats;
+
+    (void)numbers;
+    valve_scheduler_get_stats(call->worker->scheduler, &stats);
+    ck_assert_uint_eq(stats.live, call->worker->calls);
+    return order_done(call, stats.live - 1);
+}
+
+static struct valve_answer tell_jobs(struct valve_call *call, const uint64_t *numbers)
+{
+    (void)numbers;
+    return order_done(call, call->worker->jobs[VALVE_JOB_DATA]);
+}
+
+static struct valve_answer tell_descriptors(struct valve_call *call, const uint64_t *numbers)
+{
+    DIR *directory = opendir("/proc/self/fd");
+    uint64_t count = 0;
+
+    (void)numbers;
+    ck_assert_ptr_nonnull(directory);
+    while (readdir(directory) != NULL)
+        count++;
+    closedir(directory);
+    return order_done(call, count);
+}
+
+static struct valve_answer tell_memory(struct valve_call *call, const uint64_t *numbers)
+{
+    const struct mallinfo2 heap = mallinfo2();
+
+    (void)numbers;
+    return order_done(call, heap.uordblks + heap.hblkhd);
+}
+
+static const struct order orders[] = {
+    {"sleep", sleep_on},
+    {"turn", wait_for_turn},
+    {"room", wait_for_room},
+    {"stream", stream},
+    {"list", list},
+    {"poll", poll_descriptor},
+    {"promise", promise},
+    {"job", order_job},
+    {"calls", tell_calls},
+    {"jobs", tell_jobs},
+    {"descriptors", tell_descriptors},
+    {"memory", tell_memory},
+    {NULL, NULL},
+};
+
+static uint64_t told(struct peer *peer, const char *order)
+{
+    struct item item;
+    struct valve_head head;
+
+    peer_order(peer, 1000, order);
+    item = peer_expect(peer, 1000, "Done");
+    ck_assert_int_eq(valve_head_read(item.payload, item.payload_size, &head), 0);
+    return head.argument;
+}
+
+/* Waits, by asking again, until so much is held. */
+static void await_told(struct peer *peer, const char *order, uint64_t wanted)
+{
+    const uint64_t deadline = valve_deadline(PATIENCE_MS * MILLISECOND);
+    uint64_t is;
+
+    while ((is = told(peer, order)) != wanted)
+        ck_assert_msg(valve_deadline(0) < deadline, "%s: %llu instead of %llu", order,
+                      (unsigned long long)is, (unsigned long long)wanted);
+}
+
+/* ---- The tests ---------------------------------------------------------------------------------------- */
+
+/* A request that waits in a certain place, for which others of its connection are in the way. */
+static const struct place {
+    const char *order;
+    unsigned in_the_way;
+    bool has_begun; /* its reply: then only the end of its client ends it */
+} places[] = {
+    {"sleep", 0, false},  {"turn", 1, false}, {"room", 2, false},
+    {"stream", 0, false}, {"poll", 0, false}, {"promise", 0, false},
+    {"job", 0, false},    {"job", 1, false},  {"list", 0, true},
+};
+enum { PLACES = sizeof places / sizeof places[0] };
+
+enum end { CLIENT_CLOSES, CLIENT_RESETS, CANCEL_COMES, DEADLINE_PASSES, ENDS };
+
+static void set_up(void)
+{
+    rig_init_orders(&rig, orders);
+    rig.options.io_threads = 2; /* one of them takes data */
+    tally_init(&begun);
+    tally_init(&at_gate);
+    tally_init(&gate);
+    ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
+}
+
+/* Has it wait in its place. */
+static void send_there(struct peer *peer, const struct place *place, enum end end)
+{
+    const unsigned before = tally_get(&begun);
+
+    for (unsigned i = 0; i < place->in_the_way; i++)
+        peer_order(peer, 2 + i, place->order);
+    tally_await(&begun, before + place->in_the_way);
+    peer_order_within(peer, 1, place->order, end == DEADLINE_PASSES ? 20 : NO_TIMEOUT);
+    tally_await(&begun, before + place->in_the_way + 1);
+}
+
+static void make_end(struct peer *peer, enum end end)
+{
+    const struct linger at_once = {.l_onoff = 1};
+
+    if (end == CANCEL_COMES)
+        peer_cancel(peer, 1);
+    if (end == CLIENT_RESETS)
+        setsockopt(peer->socket, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+    if (end == CLIENT_RESETS || end == CLIENT_CLOSES)
+        peer_close(peer);
+}
+
+/* Answers that came before its own do not count: items of the stream. */
+static void expect_refusal(struct peer *peer, const char *code)
+{
+    struct item item;
+
+    do
+        item = peer_receive(peer);
+    while (item.is_streamed);
+    ck_assert_uint_eq(item.id, 1);
+    ck_assert_uint_eq(item.variant_size, 5);
+    ck_assert_int_eq(memcmp(item.variant, "Error", 5), 0);
+    ck_assert_ptr_nonnull(memmem(item.payload, item.payload_size, code, strlen(code)));
+}
+
+/* One request comes to its place and ends; what is left is what others hold. */
+static void come_and_end(const struct place *place, enum end end, struct peer *other,
+                         uint64_t descriptors)
+{
+    struct peer peer = peer_connect(rig.address);
+
+    send_there(&peer, place, end);
+    make_end(&peer, end);
+    if (end == CANCEL_COMES || end == DEADLINE_PASSES) {
+        expect_refusal(&peer, end == CANCEL_COMES ? "cancelled" : "timeout");
+        ck_assert_uint_eq(told(other, "calls"), place->in_the_way);
+        peer_close(&peer);
+    }
+    await_told(other, "calls", 0);
+    await_told(other, "descriptors", descriptors);
+}
+
+START_TEST(everything_is_given_back)
+{
+    const struct place *place = &places[_i / ENDS];
+    const enum end end = _i % ENDS;
+    uint64_t descriptors, memory = 0;
+    struct peer other;
+
+    if (place->has_begun && (end == CANCEL_COMES || end == DEADLINE_PASSES))
+        return;
+    rig.is_tcp = end == CLIENT_RESETS;
+    rig.options.arena_limit = 2 * OWN_MEMORY;
+    rig_start(&rig);
+    other = peer_connect(rig.address);
+    peer_order_now(&other);
+    descriptors = told(&other, "descriptors");
+    for (unsigned i = 0; i < ROUNDS; i++) {
+        come_and_end(place, end, &other, descriptors);
+        if (i == WARM_ROUNDS)
+            memory = told(&other, "memory");
+    }
+    ck_assert_uint_lt(told(&other, "memory"), memory + SLACK);
+    tally_add(&gate); /* jobs that were begun are the pool's until they end */
+    await_told(&other, "jobs", 0);
+    tally_add(&rig.service.gate);
+    rig_end(&rig, &other);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("server: cancel");
+    TCase *tests = tcase_create("cancel");
+    SRunner *runner = srunner_create(suite);
+    int failed;
+
+    tcase_add_checked_fixture(tests, set_up, NULL);
+    tcase_set_timeout(tests, 60);
+    tcase_add_loop_test(tests, everything_is_given_back, 0, PLACES * ENDS);
+    suite_add_tcase(suite, tests);
+    srunner_run_all(runner, CK_NORMAL);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

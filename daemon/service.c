@@ -99,10 +99,16 @@ static int hold_place(struct subject *subject)
     return r;
 }
 
-static void give_place_back(struct subject *subject)
+/* Closes the file. Returns how many of its places went with it. */
+static unsigned close_file(const struct subject *subject, struct store_file *file)
+{
+    return jobs_close(subject->call, file, subject->may_hold_file);
+}
+
+static void give_place_back(struct subject *subject, unsigned gone)
 {
     if (subject->may_hold_file)
-        valve_call_let_go(subject->call, JOBS_FILE_HELD);
+        valve_call_let_go(subject->call, JOBS_FILE_HELD - gone);
     subject->may_hold_file = false;
 }
 
@@ -125,7 +131,7 @@ static int keep_open(struct subject *subject, struct store_file *file)
         subject->may_hold_file = valve_call_try_hold(subject->call, JOBS_FILE_HELD);
     if (subject->may_hold_file)
         return 0;
-    jobs_close(subject->call, file);
+    close_file(subject, file);
     r = hold_place(subject);
     return r < 0 ? r : open_file(subject, file);
 }
@@ -219,8 +225,7 @@ static int take_turn(struct subject *subject, struct store_file *file)
     int r = valve_reply_try_turn(subject->call);
 
     if (r == -EAGAIN) {
-        jobs_close(subject->call, file);
-        give_place_back(subject);
+        give_place_back(subject, close_file(subject, file));
         r = valve_reply_turn(subject->call);
         if (r == 0)
             r = open_file(subject, file);
@@ -257,7 +262,7 @@ static struct files_get_answer get(void *context, struct files_get_reply reply,
     if (r < 0)
         return files_get_reply_error(reply, explain(&subject, r));
     answer = get_content(&subject, reply, &file);
-    jobs_close(subject.call, &file);
+    close_file(&subject, &file);
     return answer;
 }
 

@@ -227,19 +227,19 @@ int jobs_read(const struct service *service, struct valve_call *call, const char
 }
 
 /* What a task holds is released with it: by the pool, which nobody waits for. */
-void jobs_close(struct valve_call *call, struct store_file *file)
+unsigned jobs_close(struct valve_call *call, struct store_file *file, unsigned held)
 {
     struct task *task = NULL;
 
-    if (store_close_is_slow(file))
-        task = try_new("", VALVE_JOB_DATA);
-    if (task) {
-        task->job.held = 1;
+    if (store_close_is_slow(file) && (task = try_new("", VALVE_JOB_DATA))) {
+        task->job.held = held;
         task->file = *file;
         *file = STORE_FILE_CLOSED;
         valve_call_discard(call, &task->job);
+        return held;
     }
     store_close(file);
+    return 0;
 }
 
 void jobs_walk_free(struct valve_call *call, struct walk *walk)

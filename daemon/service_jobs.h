@@ -40,8 +40,11 @@ struct content {
 int jobs_read(const struct service *service, struct valve_call *call, const char *path,
               struct store_file *file, struct content **ret_content);
 
-/* Closes a file, by the pool if that may take long; does not wait for it. */
-void jobs_close(struct valve_call *call, struct store_file *file);
+/*
+ * Closes a file, by the pool if that may take long; does not wait for it. Then the `held` places
+ * that the call has for the file go with it. Returns how many did.
+ */
+unsigned jobs_close(struct valve_call *call, struct store_file *file, unsigned held);
 
 /*
  * As walk_next_batch(), after which the walk rests if its client is slow, or if something is short

@@ -364,7 +364,7 @@ struct valve_job {
     void (*work)(struct valve_job *job);    /* runs on a thread of the pool; may block */
     void (*release)(struct valve_job *job); /* frees it, and what it holds; may block */
     enum valve_job_kind kind;
-    unsigned held;             /* of its call's descriptors, those that it owns: valve_call_hold() */
+    unsigned held; /* of its call's descriptors, those that it owns: valve_call_hold() */
     struct valve_message done; /* from here on the library's */
     struct valve_job *next;
     struct valve_worker *home;
@@ -383,6 +383,12 @@ struct valve_job {
 int valve_call_run(struct valve_call *call, struct valve_job *job) VALVE_MUST_USE;
 
 /*
+ * Has the pool release a job, and does not wait: for what a call held, where to give it back may
+ * block. The work is not done. The job's `held` places are the call's no longer.
+ */
+void valve_call_discard(struct valve_call *call, struct valve_job *job);
+
+/*
  * Descriptors are budgeted: connections have theirs, and calls may hold `max_held` of their own,
  * shared out among the workers. Who keeps descriptors over a wait (files, directories, those that
  * its jobs own) counts them first; what is opened and closed without a wait needs no place. A call
@@ -399,12 +405,6 @@ int valve_call_hold(struct valve_call *call, unsigned count) VALVE_MUST_USE;
 bool valve_call_try_hold(struct valve_call *call, unsigned count) VALVE_MUST_USE;
 unsigned valve_call_try_hold_some(struct valve_call *call, unsigned count) VALVE_MUST_USE;
 void valve_call_let_go(struct valve_call *call, unsigned count);
-
-/*
- * Has the pool release a job, and does not wait: for what a call held, where to give it back may
- * block. The work is not done.
- */
-void valve_call_discard(struct valve_call *call, struct valve_job *job);
 
 /* Waits for nothing else. 0 when `deadline` came, -ECANCELED or -ETIMEDOUT (the call's own). */
 int valve_call_sleep(struct valve_call *call, uint64_t deadline) VALVE_MUST_USE;

@@ -15,11 +15,11 @@ PRELOAD = support.BUILD / "tests/slow_preload.so"
 class SlowStorage(unittest.TestCase):
     """One worker: whatever waited on its thread would delay everybody."""
 
-    def start(self, **limits):
+    def start(self, io_delay=DELAY, **limits):
         self.server = self.enterContext(support.Server(
             settings={"server": {"workers": 1}, "limits": limits},
             environment={"LD_PRELOAD": support.preload(PRELOAD), "VALVE_TEST_SLOW": ".slow",
-                         "VALVE_TEST_DELAY": str(DELAY)}))
+                         "VALVE_TEST_DELAY": str(io_delay)}))
         self.descriptors = self.server.descriptors()
         self.server.write("hot", b"hot")
         self.server.write("a.slow", b"slow a")
@@ -88,6 +88,21 @@ class SlowStorage(unittest.TestCase):
         self.slow.request(1, {"Get": "a.slow"})
         id, reply = self.slow.reply()
         self.assertEqual((id, support.error_code(reply)), (1, "timeout"))
+
+    def test_a_disk_that_hangs(self):
+        """Every thread for data is held: cold reads time out, what is hot and metadata go on."""
+        self.start(io_timeout="200ms", io_delay=60_000)
+        for id in range(1, 41):
+            self.slow.request(id, {"Get": "a.slow"})
+        for number in range(100):
+            self.server.write(f"new/{number}", b"n")
+            self.assertEqual(self.hot.ask({"Get": "hot"}), {"Content": b"hot"})
+            self.assertEqual(self.hot.ask({"Size": f"new/{number}"}), {"Size": 1})
+            self.assertEqual(self.hot.ask({"Exists": f"new/x{number}"}), {"Exists": False})
+        replies = dict(self.slow.reply() for _ in range(40))
+        self.assertEqual({support.error_code(reply) for reply in replies.values()}, {"timeout"})
+        self.assertEqual(self.hot.ask({"Get": "hot"}), {"Content": b"hot"})
+        self.server.program.kill()
 
     def test_half_close_waits_for_the_answers(self):
         self.start()

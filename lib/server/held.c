@@ -78,8 +78,6 @@ unsigned valve_call_try_hold_some(struct valve_call *call, unsigned count)
 
 void valve_call_let_go(struct valve_call *call, unsigned count)
 {
-    if (count > call->held)
-        count = call->held; /* the others went with a job */
     call->held -= count;
     valve_held_give_back(&call->worker->held, count);
 }

@@ -85,8 +85,6 @@ int valve_call_run(struct valve_call *call, struct valve_job *job)
     uint64_t own_deadline = valve_fiber_deadline(call->fiber);
     int r = wait_for_job(worker, job->kind, deadline);
 
-    if (job->held > call->held)
-        job->held = call->held;
     if (r < 0) {
         valve_pool_release(pool, job);
         return r;
@@ -103,8 +101,6 @@ int valve_call_run(struct valve_call *call, struct valve_job *job)
 /* As one that expires at once: it is counted, comes back, and is released as nobody waits. */
 void valve_call_discard(struct valve_call *call, struct valve_job *job)
 {
-    if (job->held > call->held)
-        job->held = call->held;
     call->held -= job->held;
     submit(call->worker, job, NULL, 0);
 }

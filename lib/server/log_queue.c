@@ -19,7 +19,7 @@
 #include "server/os.h"
 
 #define RING_SIZE  ((size_t)64 * 1024)
-#define WRITE_SIZE ((size_t)4096) /* at once: what a pipe takes whole or not at all */
+#define WRITE_SIZE ((size_t)3072) /* at once: a pipe takes as much whole or not at all */
 #define LINE_ROOM  256
 
 struct valve_log_queue {
@@ -126,7 +126,7 @@ static uint64_t count_lines(const char *data, size_t size)
 /* Writes some lines; they leave the ring when they are written. False: there was nothing. */
 static bool write_some(struct valve_log_queue *queue)
 {
-    char piece[WRITE_SIZE - LINE_ROOM]; /* frames are bounded */
+    char piece[WRITE_SIZE];
     size_t size;
     int r;
 

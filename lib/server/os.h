@@ -29,9 +29,11 @@ ssize_t valve_os_send_file(int socket, int file, off_t *offset, size_t size);
 /*
  * Whether a range of a file (not of 0 bytes) is in memory, so that sending it now does not block;
  * never waits. Each page is known to be there, or every eighth where the kernel does not tell; that
- * what is there has been read, too, is sampled. Of tmpfs always.
+ * what is there has been read, too, is sampled. While a file is on its way from the disk
+ * (`is_moving`) that is not enough: then each page is tried, which costs as much as reading it. Of
+ * tmpfs always.
  */
-bool valve_os_in_memory(int file, off_t offset, size_t size);
+bool valve_os_in_memory(int file, off_t offset, size_t size, bool is_moving);
 
 /*
  * Reads a range, and asks for `ahead` bytes of it and what follows; waits for the disk. Bytes read,

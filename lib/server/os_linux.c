@@ -138,7 +138,28 @@ static int64_t pages_cached(int file, off_t offset, size_t size)
     return (int64_t)result.cached;
 }
 
-bool valve_os_in_memory(int file, off_t offset, size_t size)
+/* Reads each byte of the range at once, to nowhere. */
+static bool is_all_resident(int file, off_t offset, size_t size)
+{
+    char nowhere[2048];
+    struct iovec room[64];
+    size_t whole = sizeof nowhere * (sizeof room / sizeof *room), at = 0;
+    ssize_t got = 1;
+
+    for (size_t i = 0; i < sizeof room / sizeof *room; i++)
+        room[i] = (struct iovec){nowhere, sizeof nowhere};
+    for (; at < size && got > 0; at += (size_t)got) {
+        size_t pieces = size - at < whole ? (size - at + sizeof nowhere - 1) / sizeof nowhere
+                                          : sizeof room / sizeof *room;
+
+        got = preadv2(file, room, (int)pieces, offset + (off_t)at, RWF_NOWAIT);
+        if (got < 0)
+            return false;
+    }
+    return at >= size;
+}
+
+bool valve_os_in_memory(int file, off_t offset, size_t size, bool is_moving)
 {
     off_t end = offset + (off_t)size;
     int64_t pages = (end - 1) / PAGE - offset / PAGE + 1, cached;
@@ -146,6 +167,8 @@ bool valve_os_in_memory(int file, off_t offset, size_t size)
 
     if (!is_resident(file, offset))
         return errno == EOPNOTSUPP && is_memory(file);
+    if (is_moving)
+        return is_all_resident(file, offset, size);
     cached = pages_cached(file, offset, size);
     if (cached < 0)
         stride = DENSE_STRIDE;

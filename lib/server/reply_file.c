@@ -35,6 +35,7 @@ struct transfer {
     uint64_t left;
     off_t hot_end; /* so far it was in memory, at the time */
     uint64_t hot_at;
+    bool is_moving;            /* some of it was not, and what follows may be on its way there */
     struct valve_buffer *cold; /* what was read of it and is to be queued, or NULL */
 };
 
@@ -124,6 +125,7 @@ static int fetch(struct transfer *transfer)
         r = valve_call_run(transfer->call, &self->job);
     if (r < 0)
         return r;
+    transfer->is_moving = true;
     if (self->result > 0) {
         transfer->cold = self->buffer;
         transfer->cold->end = (size_t)self->result;
@@ -145,7 +147,7 @@ static bool is_hot(struct transfer *transfer)
 
     if (transfer->offset < transfer->hot_end && now - transfer->hot_at < HOT_TRUSTED)
         return true;
-    if (!valve_os_in_memory(transfer->descriptor, transfer->offset, window))
+    if (!valve_os_in_memory(transfer->descriptor, transfer->offset, window, transfer->is_moving))
         return false;
     transfer->hot_end = transfer->offset + (off_t)window;
     transfer->hot_at = now;

@@ -252,8 +252,8 @@ int valve_worker_init(struct valve_worker *worker, struct valve_server *server, 
     worker->alarm_at = VALVE_NEVER;
     worker->stop.deliver = on_stop;
     worker->cut.deliver = on_cut;
-    worker->held.most = (unsigned)(server->options.max_held / server->worker_count);
     worker->max_jobs = VALVE_POOL_JOBS_A_KIND / server->worker_count;
+    worker->held.most = (unsigned)(server->options.max_held / server->worker_count);
     valve_timeouts_init(&worker->timeouts, &server->options);
     worker->mailbox.descriptor = -1;
     r = valve_mailbox_init(&worker->mailbox);

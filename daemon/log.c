@@ -7,6 +7,7 @@
 #include "daemon/log.h"
 
 #include <inttypes.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,8 @@
 
 #define MESSAGE_MAX 1024
 #define LINE_MAX    (MESSAGE_MAX + 64) /* the message behind time, name and level */
+
+static _Atomic uint64_t lost;
 
 static const char *level_name(enum valve_priority priority)
 {
@@ -101,7 +104,13 @@ void log_message(void *context, enum valve_priority priority, const char *messag
     size += write_escaped(message, line + size, sizeof line - size - 1);
     line[size++] = '\n';
     written = write(STDERR_FILENO, line, size);
-    (void)written; /* there is nowhere left to complain */
+    if (written != (ssize_t)size) /* there is nowhere left to complain */
+        atomic_fetch_add_explicit(&lost, 1, memory_order_relaxed);
+}
+
+uint64_t log_lost(void)
+{
+    return atomic_load_explicit(&lost, memory_order_relaxed);
 }
 
 void log_print(const struct log *log, enum valve_priority priority, const char *format, ...)

@@ -7,6 +7,7 @@
 
 #include <stdarg.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "valve.h"
 
@@ -28,5 +29,8 @@ void log_print(const struct log *log, enum valve_priority priority, const char *
 
 /* The same as a callback; `context` is a struct log. */
 void log_message(void *context, enum valve_priority priority, const char *message);
+
+/* How many lines could not be written, or not whole. Any thread. */
+uint64_t log_lost(void);
 
 #endif

@@ -16,6 +16,7 @@
 
 #include "daemon/config.h"
 #include "daemon/log.h"
+#include "daemon/metrics.h"
 #include "daemon/notify.h"
 #include "daemon/options.h"
 #include "daemon/service.h"
@@ -30,6 +31,9 @@
 
 /* Descriptors that neither connections nor the cache may take: for files being sent, for logs. */
 #define DESCRIPTORS_SPARE 256
+
+/* Of the socket of metrics, where it is a file. */
+#define METRICS_MODE 0660
 
 /* Everything there is one of, in the order in which it comes to be. */
 struct valved {
@@ -268,6 +272,23 @@ static bool open_listeners(struct valved *valved)
     return true;
 }
 
+static bool open_metrics(struct valved *valved)
+{
+    const struct valve_metrics_options options = {
+        .address = valved->config.metrics_address.text,
+        .mode = METRICS_MODE,
+        .group = (gid_t)-1,
+        .more = metrics_add,
+    };
+    struct valve_error error;
+
+    if (valved->config.metrics_address.size == 0 ||
+        valve_server_listen_metrics(valved->server, &options, &error) == 0)
+        return true;
+    log_print(&valved->log, VALVE_LOG_ERROR, "metrics: %s", error.text);
+    return false;
+}
+
 static bool start_serving(struct valved *valved)
 {
     struct valve_error error = {0};
@@ -303,6 +324,9 @@ static void log_facts(const struct valved *valved)
                   facts.descriptor_limit);
     for (unsigned i = 0; (address = valve_server_address(valved->server, i)); i++)
         log_print(log, VALVE_LOG_NOTICE, "serving %s on %s", valved->config.root, address);
+    address = valve_server_metrics_address(valved->server);
+    if (address)
+        log_print(log, VALVE_LOG_NOTICE, "metrics on %s", address);
 }
 
 static void serve_until_stopped(struct valved *valved)
@@ -341,9 +365,10 @@ int main(int argc, char **argv)
     if (!hold_standard_descriptors())
         return EXIT_FAILURE;
     log_init(&valved.log, VALVE_LOG_INFO);
+    metrics_init();
     ready = read_command_line(&valved, argc, argv) && read_configuration(&valved) &&
             is_to_serve(&valved) && open_store(&valved) && make_server(&valved) &&
-            open_listeners(&valved) && start_serving(&valved);
+            open_listeners(&valved) && open_metrics(&valved) && start_serving(&valved);
     if (ready)
         serve_until_stopped(&valved);
     release_all(&valved);

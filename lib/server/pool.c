@@ -32,12 +32,20 @@ struct valve_pool {
     unsigned metadata_idle, any_idle; /* threads that wait for work */
     unsigned running;                 /* threads not yet ended */
     bool ending;
+    struct valve_pool_stats stats;
+    unsigned thread_count;
+    struct pool_thread *threads;
 };
 
-struct thread_start {
+/* Its job is written and read under the pool's lock. */
+struct pool_thread {
     struct valve_pool *pool;
     unsigned index;
     bool metadata_only;
+    bool has_job;
+    enum valve_job_kind kind; /* of its job */
+    int state;                /* likewise, when it was begun */
+    uint64_t began_at;        /* ns */
 };
 
 static void queue_add(struct job_queue *queue, struct valve_job *job)
@@ -78,12 +86,41 @@ static void wake_for_queued(struct valve_pool *pool)
         pthread_cond_signal(&pool->any_ready);
 }
 
-/* The next job for a thread of this kind, or NULL: the pool ends. */
-static struct valve_job *next_job(struct valve_pool *pool, bool metadata_only)
+/* Under the lock, as the next. */
+static void note_begin(struct pool_thread *thread, const struct valve_job *job)
 {
+    struct valve_pool_kind_stats *stats = &thread->pool->stats.kinds[job->kind];
+
+    thread->began_at = valve_clock_now();
+    thread->kind = job->kind;
+    thread->has_job = true;
+    stats->queued--;
+    stats->running++;
+    valve_times_add(&stats->waits, thread->began_at - job->queued_at, 1);
+}
+
+static void note_end(struct pool_thread *thread)
+{
+    struct valve_pool_kind_stats *stats = &thread->pool->stats.kinds[thread->kind];
+
+    if (!thread->has_job)
+        return;
+    thread->has_job = false;
+    stats->running--;
+    stats->done += thread->state == JOB_WANTED;
+    stats->skipped += thread->state == JOB_ABANDONED;
+    valve_times_add(&stats->runs, valve_clock_now() - thread->began_at, 1);
+}
+
+/* The next job for a thread, or NULL: the pool ends. */
+static struct valve_job *next_job(struct pool_thread *thread)
+{
+    struct valve_pool *pool = thread->pool;
+    bool metadata_only = thread->metadata_only;
     struct valve_job *job;
 
     pthread_mutex_lock(&pool->lock);
+    note_end(thread);
     for (;;) {
         job = queue_take(&pool->queues[VALVE_JOB_METADATA]);
         if (job == NULL && !metadata_only)
@@ -100,15 +137,18 @@ static struct valve_job *next_job(struct valve_pool *pool, bool metadata_only)
             pool->any_idle--;
         }
     }
+    if (job != NULL)
+        note_begin(thread, job);
     wake_for_queued(pool);
     pthread_mutex_unlock(&pool->lock);
     return job;
 }
 
-static void run(struct valve_job *job)
+static void run(struct pool_thread *thread, struct valve_job *job)
 {
     int state = __atomic_load_n(&job->state, __ATOMIC_ACQUIRE);
 
+    thread->state = state;
     if (state == JOB_RELEASED) {
         job->release(job);
         return;
@@ -120,17 +160,15 @@ static void run(struct valve_job *job)
 
 static void *pool_main(void *argument)
 {
-    struct thread_start *start = argument;
-    struct valve_pool *pool = start->pool;
-    bool metadata_only = start->metadata_only;
+    struct pool_thread *thread = argument;
+    struct valve_pool *pool = thread->pool;
     struct valve_job *job;
     char name[16];
 
-    snprintf(name, sizeof name, "valve-io-%u", start->index % 10000);
-    free(start);
+    snprintf(name, sizeof name, "valve-io-%u", thread->index % 10000);
     valve_os_name_thread(name);
-    while ((job = next_job(pool, metadata_only)) != NULL)
-        run(job);
+    while ((job = next_job(thread)) != NULL)
+        run(thread, job);
     pthread_mutex_lock(&pool->lock);
     pool->running--;
     pthread_cond_signal(&pool->thread_ended);
@@ -141,34 +179,36 @@ static void *pool_main(void *argument)
 /* Detached: a thread that a dead disk holds could never be joined. */
 static int start_thread(struct valve_pool *pool, unsigned index, bool metadata_only)
 {
-    struct thread_start *start = malloc(sizeof *start);
+    struct pool_thread *place = &pool->threads[index];
     pthread_attr_t attributes;
     pthread_t thread;
     int r;
 
-    if (start == NULL)
-        return -ENOMEM;
-    *start = (struct thread_start){pool, index, metadata_only};
+    *place = (struct pool_thread){.pool = pool, .index = index, .metadata_only = metadata_only};
     pthread_attr_init(&attributes);
     pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
     pthread_mutex_lock(&pool->lock);
-    r = pthread_create(&thread, &attributes, pool_main, start);
+    r = pthread_create(&thread, &attributes, pool_main, place);
     if (r == 0)
         pool->running++;
     pthread_mutex_unlock(&pool->lock);
     pthread_attr_destroy(&attributes);
-    if (r != 0)
-        free(start);
     return -r;
 }
 
-static struct valve_pool *pool_create(void)
+static struct valve_pool *pool_create(unsigned threads)
 {
     struct valve_pool *pool = calloc(1, sizeof *pool);
     pthread_condattr_t monotonic;
 
     if (pool == NULL)
         return NULL;
+    pool->threads = calloc(threads, sizeof *pool->threads);
+    if (pool->threads == NULL) {
+        free(pool);
+        return NULL;
+    }
+    pool->thread_count = threads;
     pthread_mutex_init(&pool->lock, NULL);
     pthread_cond_init(&pool->metadata_ready, NULL);
     pthread_cond_init(&pool->any_ready, NULL);
@@ -181,12 +221,15 @@ static struct valve_pool *pool_create(void)
 
 int valve_pool_new(unsigned threads, struct valve_pool **ret_pool)
 {
-    struct valve_pool *pool = pool_create();
     unsigned metadata = threads / 4 > 0 ? threads / 4 : 1;
+    struct valve_pool *pool;
 
+    if (threads < 2)
+        threads = 2;
+    pool = pool_create(threads);
     if (pool == NULL)
         return -ENOMEM;
-    for (unsigned i = 0; i < threads || i < 2; i++) {
+    for (unsigned i = 0; i < threads; i++) {
         int r = start_thread(pool, i, i < metadata);
 
         if (r < 0) {
@@ -230,13 +273,16 @@ bool valve_pool_free(struct valve_pool *pool, uint64_t deadline)
     pthread_cond_destroy(&pool->metadata_ready);
     pthread_cond_destroy(&pool->any_ready);
     pthread_cond_destroy(&pool->thread_ended);
+    free(pool->threads);
     free(pool);
     return true;
 }
 
 static void enqueue(struct valve_pool *pool, struct valve_job *job)
 {
+    job->queued_at = valve_clock_now();
     pthread_mutex_lock(&pool->lock);
+    pool->stats.kinds[job->kind].queued++;
     queue_add(&pool->queues[job->kind], job);
     if (job->kind == VALVE_JOB_METADATA && pool->metadata_idle > 0)
         pthread_cond_signal(&pool->metadata_ready);
@@ -261,4 +307,19 @@ void valve_pool_release(struct valve_pool *pool, struct valve_job *job)
 {
     __atomic_store_n(&job->state, JOB_RELEASED, __ATOMIC_RELEASE);
     enqueue(pool, job);
+}
+
+void valve_pool_get_stats(struct valve_pool *pool, uint64_t stuck_after,
+                          struct valve_pool_stats *ret_stats)
+{
+    uint64_t now;
+
+    pthread_mutex_lock(&pool->lock);
+    now = valve_clock_now();
+    *ret_stats = pool->stats;
+    ret_stats->threads = pool->running;
+    for (unsigned i = 0; i < pool->thread_count; i++)
+        if (pool->threads[i].has_job && now - pool->threads[i].began_at > stuck_after)
+            ret_stats->stuck++;
+    pthread_mutex_unlock(&pool->lock);
 }

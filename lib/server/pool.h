@@ -5,9 +5,21 @@
 #ifndef VALVE_SERVER_POOL_H
 #define VALVE_SERVER_POOL_H
 
+#include "server/counters.h"
 #include "valve.h"
 
 struct valve_pool;
+
+/* What a pool has done, and does now. */
+struct valve_pool_stats {
+    unsigned threads;
+    unsigned stuck; /* threads that have been at one job for longer than was asked about */
+    struct valve_pool_kind_stats {
+        unsigned queued, running; /* jobs; those that are only to be released count as well */
+        uint64_t done, skipped;   /* skipped: nobody waited for it any more when its turn came */
+        struct valve_times waits, runs;
+    } kinds[VALVE_JOB_DATA + 1];
+};
 
 /* Starts the threads. Some of them, at least one, take nothing but metadata jobs. 0 or -errno. */
 int valve_pool_new(unsigned threads, struct valve_pool **ret_pool);
@@ -27,6 +39,10 @@ void valve_pool_submit(struct valve_pool *pool, struct valve_worker *home, struc
 
 /* Nobody waits for it any more: if its work has not begun, it never will. Its home's thread. */
 void valve_pool_abandon(struct valve_job *job);
+
+/* Any thread. `stuck_after`: ns. */
+void valve_pool_get_stats(struct valve_pool *pool, uint64_t stuck_after,
+                          struct valve_pool_stats *ret_stats);
 
 /* Has a job released by the pool, where that may block. */
 void valve_pool_release(struct valve_pool *pool, struct valve_job *job);

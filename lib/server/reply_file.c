@@ -13,6 +13,7 @@
 #include "rpc/encoder.h"
 #include "rpc/envelope.h"
 #include "server/connection.h"
+#include "server/counters.h"
 #include "server/os.h"
 #include "server/output.h"
 #include "server/reply.h"
@@ -118,8 +119,10 @@ static int send_window(struct valve_call *call, int descriptor, off_t *offset, s
         ssize_t sent = valve_os_send_file(socket, descriptor, offset, (size_t)(end - *offset));
         int r = 0;
 
-        if (sent > 0)
+        if (sent > 0) {
             call->connection->output->handed += (size_t)sent;
+            valve_count(&call->worker->counters->sent, (uint64_t)sent);
+        }
         if (sent == -EAGAIN)
             r = wait_for_socket(call);
         else if (sent == 0)

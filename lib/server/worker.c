@@ -10,11 +10,13 @@
 #include <string.h>
 
 #include "server/call.h"
+#include "server/counters.h"
 #include "server/input.h"
 #include "server/intake.h"
 #include "server/os.h"
 #include "server/output.h"
 #include "server/poll.h"
+#include "server/pulse.h"
 #include "server/server.h"
 
 #define WARM_STACKS     64
@@ -38,8 +40,9 @@ int valve_worker_yield(struct valve_worker *worker)
     return valve_wait_queue_wait(&worker->next_turn, VALVE_NEVER);
 }
 
-void valve_worker_closed(struct valve_worker *worker)
+void valve_worker_closed(struct valve_worker *worker, unsigned listener)
 {
+    valve_count(&worker->counters->closed[listener], 1);
     atomic_fetch_sub_explicit(&worker->connections, 1, memory_order_release);
     valve_acceptor_slot_freed(&worker->server->acceptor);
 }
@@ -78,11 +81,13 @@ static void attend_batch(struct valve_worker *worker)
         worker->attention.count--;
         valve_connection_settle(worker, connection);
     }
+    valve_pulse_sent(worker);
 }
 
 static void turn(struct valve_worker *worker)
 {
     worker->now = valve_clock_now();
+    valve_pulse_begin(worker);
     worker->no_stack = false; /* memory may have come free elsewhere: one more try a turn */
     valve_timeouts_expire(worker);
     valve_wait_queue_wake_all(&worker->next_turn);
@@ -92,6 +97,7 @@ static void turn(struct valve_worker *worker)
         while (worker->attention.count > 0 || valve_scheduler_runnable(worker->scheduler))
             attend_batch(worker);
     while (valve_worker_offer_fiber(worker));
+    valve_pulse_end(worker);
 }
 
 static uint64_t earlier(uint64_t a, uint64_t b)
@@ -103,7 +109,7 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 static void set_alarm(struct valve_worker *worker)
 {
     uint64_t next = earlier(valve_scheduler_next_deadline(worker->scheduler),
-                            valve_timeouts_next(worker));
+                            earlier(valve_timeouts_next(worker), valve_pulse_next(worker)));
     uint64_t wait;
     struct timeval timeout;
 
@@ -132,6 +138,7 @@ static void on_mail(evutil_socket_t descriptor, short what, void *argument)
     (void)descriptor;
     (void)what;
     worker->now = valve_clock_now();
+    valve_pulse_begin(worker);
     valve_mailbox_deliver(&worker->mailbox);
 }
 
@@ -227,7 +234,7 @@ int valve_worker_init(struct valve_worker *worker, struct valve_server *server, 
 
     worker->server = server;
     worker->index = index;
-    worker->alarm_at = VALVE_NEVER;
+    worker->alarm_at = worker->measure_at = VALVE_NEVER;
     worker->stop.deliver = on_stop;
     worker->cut.deliver = on_cut;
     worker->max_jobs = JOBS_OF_WORKERS / server->worker_count + 1;
@@ -240,9 +247,12 @@ int valve_worker_init(struct valve_worker *worker, struct valve_server *server, 
         r = valve_worker_make_lists(worker);
     if (r < 0)
         return r;
+    worker->counters = valve_counters_new(server->service->request->count);
     worker->region = malloc(VALVE_REGION);
     worker->scanner = malloc(valve_scanner_size(server->scan_limits.max_depth));
-    return worker->region == NULL || worker->scanner == NULL ? -ENOMEM : 0;
+    if (worker->counters == NULL || worker->region == NULL || worker->scanner == NULL)
+        return -ENOMEM;
+    return 0;
 }
 
 void valve_worker_fini(struct valve_worker *worker)
@@ -261,6 +271,7 @@ void valve_worker_fini(struct valve_worker *worker)
     valve_output_free_spares(worker);
     valve_buffer_pool_fini(&worker->buffers);
     valve_worker_free_lists(worker);
+    free(worker->counters);
     free(worker->region);
     free(worker->scanner);
 }

@@ -19,7 +19,7 @@
 
 #define MOST_SCRAPERS 16
 #define HEAD_ROOM     8192 /* the longest question */
-#define PATIENCE      10   /* s, from the first byte to the last, of question and answer */
+#define PATIENCE      5    /* s, from the first byte to the last, of question and answer */
 #define LINGER        1    /* s for the scraper to close after that */
 #define RETRY_US      100000
 
@@ -38,13 +38,6 @@ struct valve_scraper {
 
 /* ---- A scraper's end ---- */
 
-static void settle_listener(struct valve_metrics *metrics)
-{
-    if (metrics->event != NULL)
-        (void)!(metrics->count < MOST_SCRAPERS ? evconnlistener_enable(metrics->event)
-                                               : evconnlistener_disable(metrics->event));
-}
-
 static void scraper_free(struct valve_scraper *scraper)
 {
     struct valve_metrics *metrics = scraper->metrics;
@@ -61,7 +54,6 @@ static void scraper_free(struct valve_scraper *scraper)
     close(scraper->socket);
     free(scraper->body);
     free(scraper);
-    settle_listener(metrics);
 }
 
 static void on_deadline(evutil_socket_t descriptor, short what, void *argument)
@@ -115,7 +107,6 @@ static void tell(struct valve_scraper *scraper, bool with_body)
         refuse(scraper, "503 No memory", "");
         return;
     }
-    scraper->metrics->scrapes++;
     scraper->body_size = with_body ? size : 0;
     scraper->head_size = (size_t)snprintf(scraper->head, sizeof scraper->head,
                                           "HTTP/1.1 200 OK\r\nContent-Type: %s\r\n"
@@ -270,6 +261,16 @@ static void on_event(evutil_socket_t descriptor, short what, void *argument)
 
 /* ---- Accepting ---- */
 
+/* It had its time: who is silent keeps nobody out. */
+static void drop_oldest(struct valve_metrics *metrics)
+{
+    struct valve_scraper *scraper = metrics->scrapers;
+
+    while (scraper->next != NULL)
+        scraper = scraper->next;
+    scraper_free(scraper);
+}
+
 static void on_accept(struct evconnlistener *event, evutil_socket_t descriptor,
                       struct sockaddr *peer, int peer_size, void *argument)
 {
@@ -291,11 +292,11 @@ static void on_accept(struct evconnlistener *event, evutil_socket_t descriptor,
     if (scraper->next != NULL)
         scraper->next->previous = scraper;
     metrics->scrapers = scraper;
-    metrics->count++;
+    if (++metrics->count > MOST_SCRAPERS)
+        drop_oldest(metrics);
     event_assign(&scraper->event, metrics->server->base, -1, 0, on_event, scraper);
     event_assign(&scraper->deadline, metrics->server->base, -1, 0, on_deadline, scraper);
     event_add(&scraper->deadline, &patience);
-    settle_listener(metrics);
     watch(scraper, EV_READ);
 }
 
@@ -313,7 +314,7 @@ static void on_retry(evutil_socket_t descriptor, short what, void *argument)
 {
     (void)descriptor;
     (void)what;
-    settle_listener(argument);
+    evconnlistener_enable(((struct valve_metrics *)argument)->event);
 }
 
 /* ---- Making and ending ---- */

@@ -2,10 +2,10 @@
 /*
  * The figures of a server for Prometheus: an HTTP listener that answers GET and HEAD of /metrics.
  *
- * It runs on the main thread and may never hold that up: it takes some scrapers at once and no
- * more, each for some seconds and no longer, and closes after one answer. It is no web server, and
- * not made of libevent's: that one can bound neither how many connections there are nor how long
- * one lasts.
+ * It runs on the main thread and may never hold that up: it has some scrapers at once and no more
+ * (the oldest makes room), each for some seconds and no longer, and closes after one answer. It is
+ * no web server, and not made of libevent's: that one can bound neither how many connections there
+ * are nor how long one lasts.
  */
 #ifndef VALVE_SERVER_METRICS_H
 #define VALVE_SERVER_METRICS_H
@@ -26,7 +26,6 @@ struct valve_metrics {
     struct event *retry;          /* accepts again after an error */
     struct valve_scraper *scrapers;
     unsigned count;
-    uint64_t scrapes; /* answered with the figures */
 };
 
 void valve_metrics_init(struct valve_metrics *metrics, struct valve_server *server);

@@ -286,11 +286,25 @@ class Hex(Tool):
                          b'"Sum"\n')
 
 
+@support.expand
 class Generate(Tool):
     def generate(self, *arguments):
         run = self.run_tool("generate", *arguments)
         self.assertEqual((run.returncode, run.stderr), (0, b""))
         return run.stdout
+
+    @rows([
+        ("an_empty_one_ends_it", "{nodes: nodes, ? at: id}", "[g]"),
+        ("an_element_ends_it", "{nodes: nodes, at: id}", "{more: g / nil}"),
+    ])
+    def test_tables_that_lead_back(self, holder, element):
+        schema = self.folder / "t.cddl"
+        schema.write_text(f't = [{{"A" => g}}, {{"Error" => tstr}}]\ng = {holder}\n'
+                          f"nodes = [* {element}]\nid = uint ;@index nodes\n")
+        made = self.generate("-n", "200", "-s", "1", schema)
+        run = self.run_tool("print", schema, data=made)
+        self.assertEqual((run.returncode, run.stderr), (0, b""))
+        self.assertEqual(run.stdout.count(b"\n"), 200)
 
     def test_seeds(self):
         first = self.generate("-n", "50", "-s", "1", FILES)

@@ -118,7 +118,7 @@ static const struct {
 static const struct valve_figure build_info = {
     "valve_build_info", "Always 1; the version is in the label.", VALVE_GAUGE};
 
-void metrics_add(void *context, valve_take_sample *take, void *take_context)
+void metrics_add(void *context, valve_take_sample take, void *take_context)
 {
     struct valve_sample sample = {
         .figure = &build_info, .labels = {{"version", PACKAGE_VERSION}}, .value = 1};

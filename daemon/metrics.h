@@ -8,7 +8,7 @@
 #include "valve.h"
 
 /* For valve_metrics_options.more; the context is not used. Main thread. */
-void metrics_add(void *context, valve_take_sample *take, void *take_context);
+void metrics_add(void *context, valve_take_sample take, void *take_context);
 
 /* Notes when the process was started, which is about now. */
 void metrics_init(void);

@@ -363,20 +363,20 @@ struct valve_sample {
 };
 
 /* Is told a sample, which is valid during the call. All samples of a figure come in succession. */
-typedef void valve_take_sample(void *context, const struct valve_sample *sample);
+typedef void (*valve_take_sample)(void *context, const struct valve_sample *sample);
 
 /*
  * Tells all figures of a server that has been started. Any thread, while the server is not being
  * freed. They are read one after another while the server works, so two of them need not agree.
  */
-void valve_server_stats(struct valve_server *server, valve_take_sample *take, void *context);
+void valve_server_stats(struct valve_server *server, valve_take_sample take, void *context);
 
 struct valve_metrics_options {
     const char *address; /* as for listeners; nobody is asked who he is */
     mode_t mode;         /* of a Unix socket's file */
     gid_t group;         /* likewise; (gid_t)-1: the process's own */
     /* Tells figures of the service's own besides; main thread; may be NULL. Must not block. */
-    void (*more)(void *context, valve_take_sample *take, void *take_context);
+    void (*more)(void *context, valve_take_sample take, void *take_context);
     void *context;
 };
 

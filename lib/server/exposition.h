@@ -16,7 +16,7 @@ struct valve_exposition {
     const struct valve_figure *figure; /* of the last sample; NULL: there was none */
 };
 
-/* A valve_take_sample(), whose context is the exposition. Errors are left in the stream. */
+/* A valve_take_sample, whose context is the exposition. Errors are left in the stream. */
 void valve_exposition_add(void *context, const struct valve_sample *sample);
 
 #endif

@@ -41,12 +41,12 @@ enum valve_outcome valve_outcome_of_error(const char *text, size_t size)
 enum valve_outcome valve_outcome_of_reply(const struct valve_type *reply, unsigned arm,
                                           const void *payload)
 {
-    const struct valve_member *member = &reply->members[arm];
+    const struct valve_member *member = arm < reply->count ? &reply->members[arm] : NULL;
     const struct valve_text *text = payload;
 
     /* The arm that valve-cddl demands of every reply. */
-    if (member->name_size != 5 || memcmp(member->name, "Error", 5) != 0 || member->type == NULL ||
-        member->type->shape != VALVE_SHAPE_TEXT)
+    if (member == NULL || member->name_size != 5 || memcmp(member->name, "Error", 5) != 0 ||
+        member->type == NULL || member->type->shape != VALVE_SHAPE_TEXT)
         return VALVE_OUTCOME_OK;
     return valve_outcome_of_error(text->data, text->size);
 }

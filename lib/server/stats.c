@@ -14,7 +14,7 @@
 /* To whom it is told. */
 struct report {
     struct valve_server *server;
-    valve_take_sample *take;
+    valve_take_sample take;
     void *context;
 };
 
@@ -399,7 +399,7 @@ static void tell_pool(const struct report *report)
     tell_kinds(report, &stats);
 }
 
-void valve_server_stats(struct valve_server *server, valve_take_sample *take, void *context)
+void valve_server_stats(struct valve_server *server, valve_take_sample take, void *context)
 {
     const struct report report = {server, take, context};
 

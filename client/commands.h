@@ -17,6 +17,7 @@ struct command {
     int (*check)(const struct options *options); /* or NULL; 0, or -EINVAL after a complaint */
     const char *usage;
     const char *summary;
+    bool of_metrics; /* it asks the address of metrics, and has no connection for requests */
 };
 
 /* All of them; the one without a name ends the table. */
@@ -29,5 +30,6 @@ int get_check(const struct options *options);
 void exists_run(struct session *session);
 void del_run(struct session *session);
 void ping_run(struct session *session);
+void watch_run(struct session *session);
 
 #endif

@@ -12,14 +12,18 @@
 #include "session.h"
 
 const struct command commands[] = {
-    {"list", "ls", "l0J", false, list_run, NULL, "list [-l] [-0] [--json]", "all files"},
-    {"size", NULL, "0JF", true, size_run, NULL, "size [-0] [--json] NAME...", "lengths in bytes"},
-    {"get", NULL, "0JFoS", true, get_run, get_check, "get [-o WHERE] NAME...", "fetch files"},
+    {"list", "ls", "l0J", false, list_run, NULL, "list [-l] [-0] [--json]", "all files", false},
+    {"size", NULL, "0JF", true, size_run, NULL, "size [-0] [--json] NAME...", "lengths in bytes",
+     false},
+    {"get", NULL, "0JFoS", true, get_run, get_check, "get [-o WHERE] NAME...", "fetch files",
+     false},
     {"exists", NULL, "0JFq", true, exists_run, NULL, "exists [-q] [-0] [--json] NAME...",
-     "yes or no"},
-    {"del", "rm", "0JF", true, del_run, NULL, "del [-0] [--json] NAME...", "delete files"},
+     "yes or no", false},
+    {"del", "rm", "0JF", true, del_run, NULL, "del [-0] [--json] NAME...", "delete files", false},
     {"ping", NULL, "ci", false, ping_run, NULL, "ping [-c COUNT] [-i TIME]",
-     "measure how soon the server answers"},
+     "measure how soon the server answers", false},
+    {"status", NULL, "iJ", false, watch_run, NULL, "status [-i TIME] [--json]",
+     "what the server does and has done", true},
     {0},
 };
 

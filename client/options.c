@@ -17,6 +17,7 @@
 #include "message.h"
 
 #define DEFAULT_ADDRESS  "unix:/run/valve/valve.sock"
+#define DEFAULT_METRICS  "unix:/run/valve/metrics.sock"
 #define MILLISECOND      UINT64_C(1000000)
 #define DEFAULT_TIMEOUT  (60 * 1000 * MILLISECOND)
 #define DEFAULT_INTERVAL (1000 * MILLISECOND)
@@ -165,6 +166,7 @@ static void print_help(void)
     puts("\n"
          "  -H, --host ADDRESS   unix:/path, a.b.c.d:port or [v6]:port; default: VALVE_HOST, or\n"
          "                       " DEFAULT_ADDRESS "\n"
+         "                       (status: VALVE_METRICS, or " DEFAULT_METRICS ")\n"
          "  -t, --timeout TIME   give up when nothing moves for so long (60s)\n"
          "  -h, --help           show this\n"
          "  -V, --version        show the version\n\n"
@@ -252,14 +254,21 @@ static int check_names(const struct options *options)
 
 static void set_defaults(struct options *options)
 {
-    const char *host = getenv("VALVE_HOST");
-
     *options = (struct options){
-        .address = host != NULL && *host != '\0' ? host : DEFAULT_ADDRESS,
         .timeout = DEFAULT_TIMEOUT,
         .count = 1,
         .interval = DEFAULT_INTERVAL,
     };
+}
+
+/* Where to ask, unless the command line says it. */
+static const char *default_address(const struct command *command)
+{
+    const char *host = getenv(command->of_metrics ? "VALVE_METRICS" : "VALVE_HOST");
+
+    if (host != NULL && *host != '\0')
+        return host;
+    return command->of_metrics ? DEFAULT_METRICS : DEFAULT_ADDRESS;
 }
 
 int options_parse(int argc, char **argv, struct options *ret_options)
@@ -288,6 +297,8 @@ int options_parse(int argc, char **argv, struct options *ret_options)
     if (done) {
         options.command = NULL;
     } else {
+        if (options.address == NULL)
+            options.address = default_address(options.command);
         options.names = argv + optind;
         options.name_count = (size_t)(argc - optind);
         r = check_names(&options);

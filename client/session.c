@@ -9,6 +9,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "commands.h"
 #include "message.h"
 
 #define ARENA_LIMIT ((size_t)64 * 1024 * 1024) /* a message is at most 16 MiB before decoding */
@@ -34,6 +35,8 @@ int session_open(struct session *session, const struct options *options)
     *session = (struct session){.options = options};
     output_init(&session->output, options->nul ? '\0' : '\n');
     valve_arena_init(&session->arena, NULL, 0, ARENA_LIMIT);
+    if (options->command->of_metrics)
+        return 0;
     r = valve_client_connect(options->address, session_deadline(session), &session->client, &error);
     if (r < 0) {
         complain("cannot connect to %s", error.text);

@@ -24,7 +24,7 @@ uint64_t now(void);
 /* When the server will have shown no sign of life for too long. */
 uint64_t session_deadline(const struct session *session);
 
-/* Connects. 0, or a negative errno: then it has been said, and tallied. */
+/* Connects, for commands with requests. 0, or a negative errno: it has been said, and tallied. */
 int session_open(struct session *session, const struct options *options);
 
 /* Closes everything and returns the exit status. Accepts what session_open() failed to open. */

@@ -194,6 +194,8 @@ int config_load(const struct options *options, struct config *ret_config,
         r = apply_options(&config, options, errors);
     if (r >= 0 && known)
         config_listeners_require(&config, errors);
+    if (r >= 0)
+        config_metrics_check(&config, errors);
     if (r >= 0 && (known || config.origins[CONFIG_ROOT].source != CONFIG_FROM_DEFAULT))
         check_root(&config, errors);
     if (errors->incomplete)

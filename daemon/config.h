@@ -61,6 +61,7 @@ enum config_key_index {
     CONFIG_DRAIN_TIMEOUT,
     CONFIG_LOG_LEVEL,
     CONFIG_METRICS_ADDRESS,
+    CONFIG_METRICS_INSECURE,
     CONFIG_KEY_COUNT
 };
 
@@ -140,6 +141,9 @@ struct config {
     uint64_t drain_timeout;
 
     int log_level; /* LOG_ERR to LOG_DEBUG of <syslog.h> */
+
+    struct valve_address metrics_address; /* size 0: no metrics are served */
+    bool metrics_insecure;                /* reachable from other machines, as asked */
 
     struct config_listener *listeners; /* at least one */
     size_t listener_count;

@@ -54,6 +54,7 @@ extern const struct config_type config_path_type;
 extern const struct config_type config_patterns_type;
 extern const struct config_type config_level_type;
 extern const struct config_type config_address_type;
+extern const struct config_type config_optional_address_type;
 extern const struct config_type config_operations_type;
 extern const struct config_type config_mode_type;
 extern const struct config_type config_group_type;
@@ -124,6 +125,9 @@ void config_listeners_clear(struct config *config);
 
 /* Completes the defaults that hang on the address, and checks each listener and all together. */
 void config_listeners_check(struct config *config, struct config_errors *errors);
+
+/* Checks the address of metrics, beside those of the listeners. */
+void config_metrics_check(const struct config *config, struct config_errors *errors);
 
 /* Reports it when there is none, neither in the file nor on the command line. */
 void config_listeners_require(const struct config *config, struct config_errors *errors);

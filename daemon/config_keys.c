@@ -79,7 +79,8 @@ const struct config_key config_keys[CONFIG_KEY_COUNT] = {
         .type = &config_level_type, .offset = FIELD(log_level), .initial = "info"},
 
     [CONFIG_METRICS_ADDRESS] = {"address", CONFIG_METRICS,
-        .type = &config_unsupported_type, .initial = ""},
+        .type = &config_optional_address_type, .offset = FIELD(metrics_address), .initial = ""},
+    [CONFIG_METRICS_INSECURE] = {"insecure", CONFIG_METRICS, FLAG(metrics_insecure, "no")},
 };
 
 const struct config_key config_listener_keys[CONFIG_LISTEN_KEY_COUNT] = {

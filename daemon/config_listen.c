@@ -130,6 +130,26 @@ static void default_allow(struct config_listener *listener)
                               : CONFIG_ALLOW_ALL & ~(unsigned)CONFIG_ALLOW_DEL;
 }
 
+void config_metrics_check(const struct config *config, struct config_errors *errors)
+{
+    const struct config_key *key = &config_keys[CONFIG_METRICS_ADDRESS];
+    const struct config_origin *origin = &config->origins[CONFIG_METRICS_ADDRESS];
+    const struct valve_address *address = &config->metrics_address;
+
+    if (address->size == 0)
+        return;
+    if (!valve_address_is_loopback(address) && !config->metrics_insecure)
+        config_errors_add_value(errors, config, key, origin,
+                                "%s can be reached from other machines; 'insecure = yes' serves "
+                                "metrics to everybody there",
+                                address->text);
+    for (size_t i = 0; i < config->listener_count; i++)
+        if (is_same_address(&config->listeners[i].address, address))
+            config_errors_add_value(errors, config, key, origin,
+                                    "%s is the address of [listen %s] too", address->text,
+                                    config->listeners[i].name);
+}
+
 void config_listeners_require(const struct config *config, struct config_errors *errors)
 {
     if (config->listener_count == 0)

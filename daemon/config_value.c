@@ -277,6 +277,19 @@ static void format_address(const void *value, char *text, size_t size)
 
 const struct config_type config_address_type = {parse_address, format_address, NULL};
 
+/* Nothing is an address, too: that of nobody. */
+static int parse_optional_address(const struct config_key *key, const char *text, void *value,
+                                  struct config_problem *problem)
+{
+    if (text[0] != '\0')
+        return parse_address(key, text, value, problem);
+    *(struct valve_address *)value = (struct valve_address){0};
+    return 0;
+}
+
+const struct config_type config_optional_address_type = {parse_optional_address, format_address,
+                                                         NULL};
+
 /* ---- groups ---- */
 
 /* 0; -ENOENT: there is no such group; any other -errno: that could not be found out. */

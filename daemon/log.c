@@ -128,6 +128,11 @@ void log_message(void *context, enum valve_priority priority, const char *messag
         (void)!write(STDERR_FILENO, line, size); /* there is nowhere left to complain */
 }
 
+uint64_t log_lost(const struct log *log)
+{
+    return log->queue ? valve_log_queue_lost(log->queue) : 0;
+}
+
 void log_print(const struct log *log, enum valve_priority priority, const char *format, ...)
 {
     char message[MESSAGE_MAX];

@@ -7,6 +7,7 @@
 
 #include <stdarg.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "server/log_queue.h"
 #include "valve.h"
@@ -39,5 +40,8 @@ void log_print(const struct log *log, enum valve_priority priority, const char *
 
 /* The same as a callback; `context` is a struct log. */
 void log_message(void *context, enum valve_priority priority, const char *message);
+
+/* How many lines could not be written since log_start(). Any thread. */
+uint64_t log_lost(const struct log *log);
 
 #endif

@@ -16,6 +16,7 @@
 
 #include "daemon/config.h"
 #include "daemon/log.h"
+#include "daemon/metrics.h"
 #include "daemon/notify.h"
 #include "daemon/options.h"
 #include "daemon/service.h"
@@ -29,6 +30,9 @@
 #define REQUEST_DEPTH 16
 
 #define DESCRIPTORS_FEW 512 /* with fewer it is not much of a server */
+
+/* Of the socket of metrics, where it is a file. */
+#define METRICS_MODE 0660
 
 /* Everything there is one of, in the order in which it comes to be. */
 struct valved {
@@ -280,6 +284,24 @@ static bool start_log(struct valved *valved)
     return r == 0;
 }
 
+static bool open_metrics(struct valved *valved)
+{
+    const struct valve_metrics_options options = {
+        .address = valved->config.metrics_address.text,
+        .mode = METRICS_MODE,
+        .group = (gid_t)-1,
+        .more = metrics_add,
+        .context = &valved->log,
+    };
+    struct valve_error error;
+
+    if (valved->config.metrics_address.size == 0 ||
+        valve_server_listen_metrics(valved->server, &options, &error) == 0)
+        return true;
+    log_print(&valved->log, VALVE_LOG_ERROR, "metrics: %s", error.text);
+    return false;
+}
+
 static bool start_serving(struct valved *valved)
 {
     struct valve_error error = {0};
@@ -323,6 +345,9 @@ static void log_facts(const struct valved *valved)
                   facts.descriptor_limit);
     for (unsigned i = 0; (address = valve_server_address(valved->server, i)); i++)
         log_print(log, VALVE_LOG_NOTICE, "serving %s on %s", valved->config.root, address);
+    address = valve_server_metrics_address(valved->server);
+    if (address)
+        log_print(log, VALVE_LOG_NOTICE, "metrics on %s", address);
 }
 
 static void serve_until_stopped(struct valved *valved)
@@ -367,9 +392,11 @@ int main(int argc, char **argv)
     if (!hold_standard_descriptors())
         return EXIT_FAILURE;
     log_init(&valved.log, VALVE_LOG_INFO);
+    metrics_init();
     ready = read_command_line(&valved, argc, argv) && read_configuration(&valved) &&
             is_to_serve(&valved) && open_store(&valved) && make_server(&valved) &&
-            open_listeners(&valved) && start_log(&valved) && start_serving(&valved);
+            open_listeners(&valved) && open_metrics(&valved) && start_log(&valved) &&
+            start_serving(&valved);
     if (ready)
         serve_until_stopped(&valved);
     release_all(&valved);

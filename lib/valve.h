@@ -250,6 +250,7 @@ struct valve_server_options {
     uint64_t send_timeout;    /* ns in which the peer took nothing of what waits for it */
     uint64_t io_timeout;      /* ns for one job of the I/O pool, and for a resource to come free */
     uint64_t drain_timeout;   /* ns from valve_server_stop() until connections are cut */
+    uint64_t stall_timeout;   /* ns in one turn of its loop until a worker is reported; 0: never */
     /* One line of text, which may quote what clients sent. Any thread. NULL: nobody hears of it. */
     void (*log)(void *context, enum valve_priority priority, const char *message);
     void *log_context;               /* and for `stopping` */
@@ -332,6 +333,65 @@ struct valve_server_facts {
 };
 void valve_server_get_facts(const struct valve_server *server,
                             struct valve_server_facts *ret_facts);
+
+/* ---- Figures ----------------------------------------------------------------------------------
+ *
+ * What a server has done and does now: requests by method and outcome, how long they took,
+ * connections, fibers, the I/O pool, the turns of its workers, faults that it has survived. Names
+ * are those of Prometheus: counters only grow, and end in _total; times are in seconds.
+ */
+enum valve_figure_kind { VALVE_COUNTER, VALVE_GAUGE, VALVE_HISTOGRAM };
+struct valve_figure {
+    const char *name;
+    const char *help;
+    enum valve_figure_kind kind;
+};
+
+struct valve_label {
+    const char *name, *value;
+};
+struct valve_bucket {
+    double bound;
+    uint64_t count; /* how many were not greater */
+};
+#define VALVE_LABELS 2
+struct valve_sample {
+    const struct valve_figure *figure;
+    struct valve_label labels[VALVE_LABELS]; /* a name that is NULL: no further ones */
+    double value;                            /* of a histogram, the sum of all */
+    const struct valve_bucket *buckets;      /* of a histogram, with ascending bounds */
+    unsigned bucket_count;
+    uint64_t count; /* of a histogram: how many there were in all */
+};
+
+/* Is told a sample, which is valid during the call. All samples of a figure come in succession. */
+typedef void (*valve_take_sample)(void *context, const struct valve_sample *sample);
+
+/*
+ * Tells all figures of a server that has been started. Any thread, while the server is not being
+ * freed. They are read one after another while the server works, so two of them need not agree.
+ */
+void valve_server_stats(struct valve_server *server, valve_take_sample take, void *context);
+
+struct valve_metrics_options {
+    const char *address; /* as for listeners; nobody is asked who he is */
+    mode_t mode;         /* of a Unix socket's file */
+    gid_t group;         /* likewise; (gid_t)-1: the process's own */
+    /* Tells figures of the service's own besides; main thread; may be NULL. Must not block. */
+    void (*more)(void *context, valve_take_sample take, void *take_context);
+    void *context;
+};
+
+/*
+ * Serves the figures to Prometheus, by HTTP at /metrics, from the main thread while the server
+ * runs. Once, before valve_server_start(). Errors are explained in *ret_error.
+ */
+int valve_server_listen_metrics(struct valve_server *server,
+                                const struct valve_metrics_options *options,
+                                struct valve_error *ret_error);
+
+/* Where it does (with the port the kernel chose), or NULL. */
+const char *valve_server_metrics_address(const struct valve_server *server);
 
 /* ---- Inside a handler ------------------------------------------------------------------------
  *

@@ -74,7 +74,7 @@ START_TEST(every_key_is_read)
              "[files]\nhide = .* *.part\t~*\nsymlinks = yes\none_filesystem = yes\ncache = 0\n"
              "[limits]\nmax_request = 1000\nmax_in_flight = 9\nrequest_timeout = 250ms\n"
              "idle_timeout = 2h\nsend_timeout = 7\nio_timeout = 90s\ndrain_timeout = 1min\n"
-             "[log]\nlevel = debug\n[metrics]\naddress =\n"
+             "[log]\nlevel = debug\n[metrics]\naddress = 0.0.0.0:8259\ninsecure = yes\n"
              "[listen a.b-c_9]\naddress = unix:/tmp/a.sock\nmode = 600\ngroup = %s\n"
              "allow = get,size  list\n"
              "[listen tcp]\naddress = [::1]:8258\ntls_cert =\ntls_key=\ntls_client_ca =\n"
@@ -106,6 +106,8 @@ START_TEST(every_key_is_read)
     ck_assert_uint_eq(config.io_timeout, 90000);
     ck_assert_uint_eq(config.drain_timeout, 60000);
     ck_assert_int_eq(config.log_level, LOG_DEBUG);
+    ck_assert_str_eq(config.metrics_address.text, "0.0.0.0:8259");
+    ck_assert(config.metrics_insecure);
     ck_assert_uint_eq(config.listener_count, 3);
     ck_assert_str_eq(config.listeners[0].name, "a.b-c_9");
     ck_assert_uint_eq(config.listeners[0].mode, 0600);
@@ -298,9 +300,15 @@ static const struct {
     {"[files]\nroot =\n" LISTEN, 2, "root: the path is missing"},
     {"[files]\nroot = srv\n" LISTEN, 2, "root: 'srv' is not an absolute path"},
 
+    /* metrics */
+    {"[metrics]\naddress = localhost\n" LISTEN, 2, "address: 'localhost': "},
+    {"[metrics]\naddress = 192.0.2.1:9\n" LISTEN, 2,
+     "address: 192.0.2.1:9 can be reached from other machines; 'insecure = yes'"},
+    {"[metrics]\naddress = unix:/tmp/a.sock\n" LISTEN, 2,
+     "address: unix:/tmp/a.sock is the address of [listen a] too"},
+    {"[metrics]\ninsecure = maybe\n" LISTEN, 2, "insecure: 'maybe' is neither yes nor no"},
+
     /* what a later version takes */
-    {"[metrics]\naddress = 127.0.0.1:9\n" LISTEN, 2,
-     "address: this key of [metrics] is not supported"},
     {LISTEN "[listen b]\naddress = [::1]:1\ntls_cert = /a\n", 5,
      "tls_cert: this key of [listen] is"},
     {LISTEN "[listen b]\naddress = [::1]:1\ntls_key = /a\n", 5, "tls_key: this key of [listen] is"},

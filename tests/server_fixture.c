@@ -103,6 +103,7 @@ void rig_init(struct rig *rig)
     rig->options.request_timeout = rig->options.idle_timeout = 300 * SECOND;
     rig->options.send_timeout = rig->options.io_timeout = 300 * SECOND;
     rig->options.drain_timeout = 300 * SECOND;
+    rig->options.stall_timeout = 0;
 }
 
 void rig_listen(struct rig *rig)

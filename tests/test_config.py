@@ -27,7 +27,7 @@ WRONG = [
     ("bad mode", "listen one", "mode = 0999", "mode"),
     ("group that does not exist", "listen one", "group = no-such-group", "no-such-group"),
     ("TLS, which does not work yet", "listen two", "tls_cert = /etc/cert.pem", "tls_cert"),
-    ("metrics, which do not work yet", "metrics", "address = 127.0.0.1:9", "address"),
+    ("metrics for all machines", "metrics", "address = 0.0.0.0:9", "address"),
 ]
 
 

@@ -35,7 +35,7 @@ struct valve_scheduler_stats {
     uint64_t switches;   /* switches into a fiber */
     size_t stack_high;   /* bytes of stack that the deepest fiber so far is known to have used: a
                             lower bound. Depth is noted at each wait, and once a fiber has ended, by
-                            the traces it left, in the next valve_scheduler_trim() */
+                            the traces it left, in the next valve_scheduler_measure() or _trim() */
 };
 
 /*
@@ -65,6 +65,12 @@ bool valve_scheduler_runnable(const struct valve_scheduler *scheduler);
 
 void valve_scheduler_get_stats(const struct valve_scheduler *scheduler,
                                struct valve_scheduler_stats *ret_stats);
+
+/*
+ * Brings `stack_high` up to date, as far as at most `most` of the stacks used since the last time
+ * tell, those used last first. Returns how many did.
+ */
+unsigned valve_scheduler_measure(struct valve_scheduler *scheduler, unsigned most);
 
 /*
  * Gives back to the system the stacks that are kept beyond `keep`, and brings `stack_high` up to

@@ -107,6 +107,12 @@ void valve_scheduler_get_stats(const struct valve_scheduler *scheduler,
     };
 }
 
+unsigned valve_scheduler_measure(struct valve_scheduler *scheduler, unsigned most)
+{
+    assert(valve_scheduler_is_mine(scheduler));
+    return valve_stack_pool_measure(&scheduler->stacks, most);
+}
+
 void valve_scheduler_trim(struct valve_scheduler *scheduler)
 {
     assert(valve_scheduler_is_mine(scheduler));

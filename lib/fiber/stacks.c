@@ -3,6 +3,7 @@
 #include "fiber/stacks.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdint.h>
 #include <sys/mman.h>
 #include <sys/random.h>
@@ -176,15 +177,25 @@ static void measure(struct valve_stack_pool *pool, struct valve_stack *stack)
     stack->used = false;
 }
 
+unsigned valve_stack_pool_measure(struct valve_stack_pool *pool, unsigned most)
+{
+    unsigned measured = 0;
+
+    for (struct valve_stack *stack = pool->free; stack && measured < most; stack = stack->next) {
+        if (stack->used) {
+            measure(pool, stack);
+            measured++;
+        }
+    }
+    return measured;
+}
+
 void valve_stack_pool_trim(struct valve_stack_pool *pool)
 {
     struct valve_stack **link = &pool->free;
     unsigned kept = 0;
 
-    for (struct valve_stack *stack = pool->free; stack; stack = stack->next) {
-        if (stack->used)
-            measure(pool, stack);
-    }
+    valve_stack_pool_measure(pool, UINT_MAX);
     while (*link && kept < pool->keep) {
         link = &(*link)->next;
         kept++;

@@ -60,7 +60,10 @@ struct valve_stack *valve_stack_pool_map(struct valve_stack_pool *pool);
 /* Gives a stack back, be it the one that the caller is running on. No system call. */
 void valve_stack_pool_give(struct valve_stack_pool *pool, struct valve_stack *stack);
 
-/* Looks how deep the free stacks went, and unmaps all but the `keep` that were used last. */
+/* Looks how deep free stacks went, at most so many of them that were used since. How many it did. */
+unsigned valve_stack_pool_measure(struct valve_stack_pool *pool, unsigned most);
+
+/* The same for all of them; then unmaps all but the `keep` that were used last. */
 void valve_stack_pool_trim(struct valve_stack_pool *pool);
 
 /* Where frames begin: they grow down from here to `bottom`. */

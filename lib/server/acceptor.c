@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "fiber/clock.h"
+#include "server/counters.h"
 #include "server/server.h"
 
 #define RETRY_MS    100
@@ -37,6 +38,24 @@ static enum verdict classify(int error)
         return VERDICT_FATAL;
     default: /* EINTR, EAGAIN, ECONNABORTED, EPROTO, EPERM, network errors of the new socket */
         return VERDICT_RETRY;
+    }
+}
+
+static enum valve_accept_error error_index(int error)
+{
+    switch (error) {
+    case EMFILE:
+        return VALVE_ACCEPT_EMFILE;
+    case ENFILE:
+        return VALVE_ACCEPT_ENFILE;
+    case ENOBUFS:
+        return VALVE_ACCEPT_ENOBUFS;
+    case ENOMEM:
+        return VALVE_ACCEPT_ENOMEM;
+    case ECONNABORTED:
+        return VALVE_ACCEPT_ECONNABORTED;
+    default:
+        return VALVE_ACCEPT_OTHER;
     }
 }
 
@@ -118,6 +137,7 @@ static void pause_until_freed(struct valve_acceptor *acceptor)
     bool paused = true;
 
     complain(acceptor, "all connections are taken");
+    valve_count(&acceptor->pauses_full, 1);
     pause_accepting(acceptor);
     if (!is_full(acceptor->server) &&
         atomic_compare_exchange_strong(&acceptor->paused, &paused, false))
@@ -129,6 +149,7 @@ static void pause_for_a_while(struct valve_acceptor *acceptor, int error)
     const struct timeval while_ = {.tv_usec = RETRY_MS * 1000};
 
     pause_accepting(acceptor);
+    valve_count(&acceptor->pauses_exhausted, 1);
     event_add(acceptor->retry, &while_);
     complain(acceptor, strerror(error));
 }
@@ -205,9 +226,11 @@ static void on_accept(struct evconnlistener *event, evutil_socket_t descriptor,
     (void)peer;
     (void)peer_size;
     if ((uint32_t)descriptor >= server->table.length) {
+        valve_count(&listener->refused, 1);
         close((int)descriptor); /* somebody raised the limit behind our back */
         return;
     }
+    valve_count(&listener->accepted, 1);
     hand_over(listener, (int)descriptor);
     if (is_full(server))
         pause_until_freed(&server->acceptor);
@@ -218,6 +241,7 @@ static void on_error(struct evconnlistener *event, void *argument)
     struct valve_listener *listener = argument;
     int error = EVUTIL_SOCKET_ERROR();
 
+    valve_count(&listener->server->acceptor.errors[error_index(error)], 1);
     switch (classify(error)) {
     case VERDICT_RETRY:
         break;

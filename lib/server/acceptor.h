@@ -17,11 +17,23 @@
 
 #define VALVE_LISTENERS 64 /* most listeners of a server */
 
+/* Why accept(2) failed: the first four pause, the others lose one connection. */
+enum valve_accept_error {
+    VALVE_ACCEPT_EMFILE,
+    VALVE_ACCEPT_ENFILE,
+    VALVE_ACCEPT_ENOBUFS,
+    VALVE_ACCEPT_ENOMEM,
+    VALVE_ACCEPT_ECONNABORTED,
+    VALVE_ACCEPT_OTHER,
+    VALVE_ACCEPT_ERRORS,
+};
+
 struct valve_listener {
     struct valve_server *server;
     struct valve_listening listening;
     struct evconnlistener *event; /* NULL until started */
     void *context;
+    _Atomic uint64_t accepted, refused; /* connections; written by the main thread */
 };
 
 struct valve_acceptor {
@@ -31,7 +43,9 @@ struct valve_acceptor {
     unsigned next_worker;   /* where the search for the least loaded begins */
     struct event *retry;    /* accepts again when a resource may have come free */
     uint64_t complained_at; /* when exhaustion was logged last */
-    _Atomic bool paused;    /* the listeners are off: set here, read by closing workers */
+    _Atomic uint64_t errors[VALVE_ACCEPT_ERRORS]; /* written by the main thread, as are the next */
+    _Atomic uint64_t pauses_full, pauses_exhausted;
+    _Atomic bool paused; /* the listeners are off: set here, read by closing workers */
     atomic_flag freed_posted;
     struct valve_message freed; /* posted by the worker that cleared `paused` */
 };

@@ -45,11 +45,12 @@ struct valve_buffer *valve_buffer_new(struct valve_buffer_pool *pool, size_t siz
     enum valve_buffer_class class = class_for(size);
     struct valve_buffer *buffer;
 
-    if (class == VALVE_BUFFER_ODD)
-        return valve_buffer_new_odd(size);
+    if (class == VALVE_BUFFER_ODD || pool->spare[class] == NULL) {
+        buffer = allocate(class, class == VALVE_BUFFER_ODD ? size : classes[class].capacity);
+        pool->failed += buffer == NULL;
+        return buffer;
+    }
     buffer = pool->spare[class];
-    if (buffer == NULL)
-        return allocate(class, classes[class].capacity);
     pool->spare[class] = buffer->next;
     pool->count[class]--;
     buffer->next = NULL;

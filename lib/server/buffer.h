@@ -29,6 +29,7 @@ struct valve_buffer {
 struct valve_buffer_pool {
     struct valve_buffer *spare[VALVE_BUFFER_ODD];
     unsigned count[VALVE_BUFFER_ODD];
+    uint64_t failed; /* how often there was no memory for one */
 };
 
 /* An empty buffer with room for `size` bytes at least, or NULL: no memory. */

@@ -10,6 +10,7 @@
 
 #include "rpc/decoder.h"
 #include "server/connection.h"
+#include "server/counters.h"
 #include "server/outgoing.h"
 #include "server/output.h"
 #include "server/reply.h"
@@ -52,6 +53,13 @@ int valve_call_refuse(struct valve_worker *worker, struct valve_connection *conn
     return valve_outgoing_queue(worker, connection, &refusal, NULL);
 }
 
+void valve_call_count_refused(struct valve_worker *worker, enum valve_outcome outcome)
+{
+    unsigned methods = worker->server->service->request->count;
+
+    valve_count(&worker->counters->methods[methods].outcomes[outcome], 1);
+}
+
 static int refuse_bad_request(struct valve_worker *worker, struct valve_connection *connection,
                               uint32_t id, const struct valve_error *error)
 {
@@ -80,10 +88,25 @@ static void call_begin(struct valve_call *call)
     call->worker->calls++;
 }
 
+static void count_call(struct valve_call *call)
+{
+    struct valve_worker *worker = call->worker;
+    const struct valve_type *methods = worker->server->service->request;
+    size_t method = call->method == NULL ? methods->count
+                                         : (size_t)(call->method - methods->members);
+
+    if (call->outcome == VALVE_OUTCOME_OK && call->connection->state == VALVE_CONNECTION_BROKEN)
+        call->outcome = VALVE_OUTCOME_BROKEN;
+    valve_counters_end_call(&worker->counters->methods[method], call->outcome, call->began,
+                            worker->now);
+}
+
 static void call_end(struct valve_call *call)
 {
     struct valve_connection *connection = call->connection;
     struct valve_worker *worker = call->worker;
+
+    count_call(call);
 
     valve_reply_drop(call);
     valve_later_forget(call);
@@ -146,13 +169,16 @@ static void call_run(struct valve_call *call, const struct valve_cursor *body)
 
     if (r == 0)
         r = valve_decode(type, &copy, &call->arena, request, &error);
-    if (r == -EBADMSG)
+    if (r == -EBADMSG) {
+        call->outcome = VALVE_OUTCOME_BAD_REQUEST;
         r = refuse_bad_request(call->worker, call->connection, call->id, &error);
-    else if (r == -ENOMEM)
+    } else if (r == -ENOMEM) {
+        call->outcome = VALVE_OUTCOME_BUSY;
         r = valve_call_refuse(call->worker, call->connection, call->id,
                               "busy: no memory for this request");
-    else
+    } else {
         r = dispatch(call, request);
+    }
     if (r < 0)
         valve_connection_break(call->worker, call->connection);
 }
@@ -185,6 +211,7 @@ static void call_main(void *argument)
         .connection = start->connection,
         .fiber = valve_fiber_current(),
         .id = start->envelope->id,
+        .began = start->worker->now,
     };
 
     valve_fiber_set_deadline(call.fiber, deadline_of(start));
@@ -210,12 +237,14 @@ int valve_call_take(struct valve_worker *worker, struct valve_connection *connec
     struct valve_error error;
     int r = 0;
 
-    if (valve_envelope_read(item, size, &envelope, &error) < 0)
+    if (valve_envelope_read(item, size, &envelope, &error) < 0) {
+        valve_call_count_refused(worker, VALVE_OUTCOME_BAD_REQUEST);
         r = refuse_bad_request(worker, connection, envelope.id, &error);
-    else if (envelope.kind == VALVE_ENVELOPE_CANCEL)
+    } else if (envelope.kind == VALVE_ENVELOPE_CANCEL) {
         valve_call_cancel(connection, envelope.id);
-    else
+    } else {
         return start_call(worker, connection, &envelope);
+    }
     if (r < 0)
         valve_connection_break(worker, connection);
     return r;

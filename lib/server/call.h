@@ -9,6 +9,7 @@
 #include "rpc/envelope.h"
 #include "server/buffer.h"
 #include "server/later.h"
+#include "server/outcome.h"
 #include "valve.h"
 
 /* How far its reply is. */
@@ -28,6 +29,8 @@ struct valve_call {
     const struct valve_member *method; /* the arm of the request; NULL until it is decoded */
     uint32_t id;
     enum valve_call_stage stage;
+    enum valve_outcome outcome; /* of what was answered last */
+    uint64_t began;             /* ns: its turn */
     bool has_turn;
     bool misused;                  /* the log has heard of it */
     struct valve_buffer *building; /* the reply, or the piece of it, in the making */
@@ -56,6 +59,9 @@ bool valve_call_is_cancel(const uint8_t *item, size_t size);
  * begun (a begun one is answered normally: only breaking the connection could stop it).
  */
 void valve_call_cancel(struct valve_connection *connection, uint32_t id);
+
+/* Counts a request that was refused before it became a call. */
+void valve_call_count_refused(struct valve_worker *worker, enum valve_outcome outcome);
 
 /*
  * Queues [id, {"Error": text}] outside any call. 0 or -ENOMEM.

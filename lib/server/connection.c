@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "server/call.h"
+#include "server/counters.h"
 #include "server/input.h"
 #include "server/intake.h"
 #include "server/last_word.h"
@@ -84,6 +85,7 @@ static void set_watch(struct valve_worker *worker, struct valve_connection *conn
                  events_of(watch), on_event, worker);
     if (event_add(&connection->event, NULL) < 0) {
         connection->watch = WATCH_NOTHING;
+        valve_count(&worker->counters->faults[VALVE_FAULT_MEMORY], 1);
         valve_connection_break(worker, connection);
     }
 }
@@ -94,6 +96,7 @@ static void set_watch(struct valve_worker *worker, struct valve_connection *conn
 static void close_connection(struct valve_worker *worker, struct valve_connection *connection)
 {
     int descriptor = valve_connection_descriptor(worker, connection);
+    unsigned listener = connection->listener;
 
     set_watch(worker, connection, WATCH_NOTHING);
     valve_worker_forget(worker, connection);
@@ -105,7 +108,7 @@ static void close_connection(struct valve_worker *worker, struct valve_connectio
     connection->state = VALVE_CONNECTION_FREE;
     atomic_fetch_add_explicit(&connection->generation, 1, memory_order_release);
     close(descriptor);
-    valve_worker_closed(worker);
+    valve_worker_closed(worker, listener);
 }
 
 void valve_connection_adopt(struct valve_worker *worker, int descriptor)
@@ -116,8 +119,10 @@ void valve_connection_adopt(struct valve_worker *worker, int descriptor)
     connection->active_at = valve_worker_ms(worker);
     connection->due_previous = connection->due_next = -1;
     valve_timeouts_set(worker, connection, VALVE_TIMEOUT_IDLE, connection->active_at);
-    if (valve_worker_make_room(worker) < 0)
+    if (valve_worker_make_room(worker) < 0) {
         connection->state = VALVE_CONNECTION_BROKEN;
+        valve_count(&worker->counters->faults[VALVE_FAULT_MEMORY], 1);
+    }
     if (connection->state == VALVE_CONNECTION_BROKEN) {
         close_connection(worker, connection);
         return;
@@ -132,6 +137,8 @@ void valve_connection_break(struct valve_worker *worker, struct valve_connection
     if (connection->state == VALVE_CONNECTION_BROKEN)
         return;
     connection->state = VALVE_CONNECTION_BROKEN;
+    if (connection->in_flight > 0 || valve_output_queued(connection) > 0)
+        valve_count(&worker->counters->broken, 1);
     shutdown(valve_connection_descriptor(worker, connection), SHUT_RDWR);
     set_watch(worker, connection, WATCH_NOTHING);
     valve_timeouts_set(worker, connection, VALVE_TIMEOUT_NONE, valve_worker_ms(worker));
@@ -339,9 +346,13 @@ void valve_connection_overdue(struct valve_worker *worker, struct valve_connecti
     switch (timeout) {
     case VALVE_TIMEOUT_IDLE:
     case VALVE_TIMEOUT_REQUEST:
+        valve_count(&worker->counters
+                         ->cuts[timeout == VALVE_TIMEOUT_IDLE ? VALVE_CUT_IDLE : VALVE_CUT_REQUEST],
+                    1);
         connection->flags |= VALVE_CONNECTION_LAST;
         break;
     case VALVE_TIMEOUT_SEND:
+        valve_count(&worker->counters->cuts[VALVE_CUT_SEND], 1);
         valve_server_log(worker->server, VALVE_LOG_INFO,
                          "closed a connection whose client takes none of its replies");
         abandon(worker, connection);

@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 
 #include "server/call.h"
+#include "server/counters.h"
 #include "server/input.h"
 #include "server/last_word.h"
 #include "server/os.h"
@@ -38,6 +39,7 @@ static size_t receive(struct valve_worker *worker, struct valve_connection *conn
     while (size < 0 && errno == EINTR);
     if (size > 0) {
         connection->active_at = valve_worker_ms(worker);
+        valve_count(&worker->counters->received, (uint64_t)size);
         return (size_t)size;
     }
     if (size < 0 && errno == EAGAIN)
@@ -143,6 +145,7 @@ static size_t start_requests(struct valve_worker *worker, struct valve_connectio
             return done;
         if (valve_call_take(worker, connection, item, scan->complete) == -EAGAIN) {
             worker->no_stack = true;
+            valve_count(&worker->counters->faults[VALVE_FAULT_STACK], 1);
             return done;
         }
         if (connection->state != VALVE_CONNECTION_OPEN)
@@ -163,6 +166,7 @@ static void process_region(struct valve_worker *worker, struct valve_connection 
     begin_item(worker, &scan);
     done = start_requests(worker, connection, data, size, &scan);
     if (done < size && valve_input_keep(worker, connection, data + done, size - done, &scan) < 0) {
+        valve_count(&worker->counters->faults[VALVE_FAULT_MEMORY], 1);
         valve_server_log(worker->server, VALVE_LOG_WARNING, "no memory for a partial request");
         valve_connection_break(worker, connection);
     }
@@ -192,6 +196,7 @@ void valve_intake_refuse_first(struct valve_worker *worker, struct valve_connect
 
     worker->no_stack = false;
     begin_item(worker, &input->scan);
+    valve_call_count_refused(worker, VALVE_OUTCOME_BUSY);
     if (valve_call_refuse(worker, connection, id, "busy: too many requests are being answered") < 0)
         valve_connection_break(worker, connection);
     valve_input_consume(worker, connection, size);

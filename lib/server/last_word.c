@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "rpc/envelope.h"
 #include "rpc/locate.h"
@@ -61,6 +62,7 @@ int valve_last_word_say(struct valve_worker *worker, struct valve_connection *co
     if (word == NULL)
         return 0;
     connection->last_word = NULL;
+    valve_call_count_refused(worker, valve_outcome_of_error(word->text, strlen(word->text)));
     r = valve_call_refuse(worker, connection, word->id, word->text);
     free(word);
     return r;

@@ -166,6 +166,7 @@ struct delivery {
     struct valve_message message;
     struct valve_later later;
     struct valve_buffer *answer;
+    enum valve_outcome outcome;
 };
 
 static void give_back(struct delivery *delivery)
@@ -188,6 +189,7 @@ static void deliver(struct valve_message *message)
     pthread_mutex_unlock(&promises->lock);
     if (call != NULL) {
         call->promise.answer = delivery->answer;
+        call->promise.outcome = delivery->outcome;
         delivery->answer = NULL;
         if (call->promise.is_awaited)
             valve_fiber_wake(call->fiber);
@@ -224,11 +226,13 @@ static int make_delivery(const struct valve_later *later, const struct valve_typ
         return -ENOMEM;
     *delivery = (struct delivery){.message.deliver = deliver, .later = *later};
     r = encode(later->server, reply, arm, payload, &delivery->answer);
-    if (r < 0)
+    if (r < 0) {
         give_back(delivery);
-    else
-        *ret_delivery = delivery;
-    return r;
+        return r;
+    }
+    delivery->outcome = valve_outcome_of_reply(reply, arm, payload);
+    *ret_delivery = delivery;
+    return 0;
 }
 
 int valve_later_reply(struct valve_later later, const struct valve_type *reply, unsigned arm,
@@ -290,6 +294,7 @@ static void queue_answer(struct valve_call *call)
     answer->start -= prefix_size;
     memcpy(answer->data + answer->start, prefix, prefix_size);
     call->promise.answer = NULL;
+    call->outcome = call->promise.outcome;
     valve_output_queue(call->worker, call->connection, answer);
     valve_reply_answered(call);
 }

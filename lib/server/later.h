@@ -7,6 +7,7 @@
 
 #include <pthread.h>
 
+#include "server/outcome.h"
 #include "valve.h"
 
 /* A server's promises, which any thread may keep. Not touched by requests that make none. */
@@ -27,6 +28,7 @@ struct valve_promise {
     bool is_awaited;             /* the handler has returned, and the fiber waits */
     uint32_t slot;               /* of the server's promises */
     struct valve_buffer *answer; /* it was given: the message, with room for the envelope */
+    enum valve_outcome outcome;  /* what that says */
 };
 
 /* In the fiber of a call whose handler has promised: waits for the answer, and queues it. */

@@ -87,6 +87,7 @@ void valve_worker_wait_for_fiber(struct valve_worker *worker, struct valve_conne
     else
         list->last->input->waiting_next = connection;
     list->last = connection;
+    list->count++;
 }
 
 void valve_worker_forget(struct valve_worker *worker, struct valve_connection *connection)
@@ -98,6 +99,7 @@ void valve_worker_forget(struct valve_worker *worker, struct valve_connection *c
         return;
     connection->flags &= (uint16_t)~VALVE_CONNECTION_WAITING;
     list = waiting_list_of(worker, connection);
+    list->count--;
     previous = connection->input->waiting_previous;
     next = connection->input->waiting_next;
     if (previous == NULL)

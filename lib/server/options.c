@@ -61,6 +61,7 @@ void valve_server_options_default(struct valve_server_options *ret_options)
         .send_timeout = 30 * NS_PER_S,
         .io_timeout = 30 * NS_PER_S,
         .drain_timeout = 10 * NS_PER_S,
+        .stall_timeout = 2 * NS_PER_S,
         .log = valve_options_log_to_stderr,
     };
 }
@@ -81,6 +82,8 @@ const char *valve_options_find_bad(const struct valve_server_options *options)
     for (unsigned i = 0; i < sizeof timeouts / sizeof timeouts[0]; i++)
         if (timeouts[i] == 0 || timeouts[i] > LONGEST_TIMEOUT)
             return "timeouts are more than nothing and at most 24 days";
+    if (options->stall_timeout > LONGEST_TIMEOUT)
+        return "stall_timeout is at most 24 days";
     if (options->max_in_flight < 1 || options->max_in_flight > UINT16_MAX)
         return "max_in_flight is from 1 to 65535";
     if (options->max_held > INT32_MAX || options->reserve > INT32_MAX)

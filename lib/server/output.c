@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include "server/counters.h"
 #include "server/server.h"
 #include "server/worker.h"
 
@@ -26,8 +27,10 @@ struct valve_output *valve_output_of(struct valve_worker *worker,
         worker->spare_outputs = output->next_spare;
     else
         output = malloc(sizeof *output);
-    if (output == NULL)
+    if (output == NULL) {
+        valve_count(&worker->counters->faults[VALVE_FAULT_MEMORY], 1);
         return NULL;
+    }
     *output = (struct valve_output){0};
     connection->output = output;
     return output;
@@ -216,6 +219,7 @@ int valve_output_send(struct valve_worker *worker, struct valve_connection *conn
         if (sent < 0)
             return (int)sent;
         output->handed += (size_t)sent;
+        valve_count(&worker->counters->sent, (uint64_t)sent);
         take_sent(worker, &output->queue, (size_t)sent);
     }
     return 0;

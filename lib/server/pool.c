@@ -10,7 +10,6 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "fiber/clock.h"
 #include "server/mailbox.h"
 #include "server/os.h"
 #include "server/worker.h"
@@ -24,14 +23,18 @@ enum job_state {
 
 struct job_queue {
     struct valve_job *first, *last;
-    unsigned count;
 };
 
-/* What a thread is at. */
+/* Its job is written and read under the pool's lock. */
 struct pool_thread {
-    bool busy;
-    enum valve_job_kind kind;
-    uint64_t deadline; /* of its job */
+    struct valve_pool *pool;
+    unsigned index;
+    bool metadata_only;
+    bool has_job;
+    enum valve_job_kind kind; /* of its job */
+    int state;                /* likewise, when it was begun */
+    uint64_t began_at;        /* ns, likewise, */
+    uint64_t deadline;        /* as this */
 };
 
 struct valve_pool {
@@ -42,15 +45,9 @@ struct valve_pool {
     unsigned metadata_idle, any_idle; /* threads that wait for work */
     unsigned running;                 /* threads not yet ended */
     bool ending;
-    uint64_t waits, waited, expired;
+    struct valve_pool_stats stats;
     unsigned thread_count; /* constant, unlike all before */
     struct pool_thread threads[];
-};
-
-struct thread_start {
-    struct valve_pool *pool;
-    unsigned index;
-    bool metadata_only;
 };
 
 static void queue_add(struct job_queue *queue, struct valve_job *job)
@@ -61,7 +58,6 @@ static void queue_add(struct job_queue *queue, struct valve_job *job)
     else
         queue->last->next = job;
     queue->last = job;
-    queue->count++;
 }
 
 static struct valve_job *queue_take(struct job_queue *queue)
@@ -73,7 +69,6 @@ static struct valve_job *queue_take(struct job_queue *queue)
     queue->first = job->next;
     if (queue->first == NULL)
         queue->last = NULL;
-    queue->count--;
     return job;
 }
 
@@ -93,29 +88,48 @@ static void wake_for_queued(struct valve_pool *pool)
         pthread_cond_signal(&pool->any_ready);
 }
 
-/* Writes down that the thread has this job from now on. The lock is held. */
-static void begin_job(struct valve_pool *pool, struct pool_thread *self, struct valve_job *job)
+/* The thread has this job from now on, and works on it if there is still time. Under the lock. */
+static void note_begin(struct pool_thread *thread, struct valve_job *job)
 {
-    uint64_t now = valve_clock_now();
+    struct valve_pool_kind_stats *stats = &thread->pool->stats.kinds[job->kind];
     int wanted = JOB_WANTED;
 
-    *self = (struct pool_thread){.busy = true, .kind = job->kind, .deadline = job->deadline};
-    pool->waits++;
-    pool->waited += now - job->queued_at;
-    if (now >= job->deadline &&
+    thread->began_at = valve_clock_now();
+    thread->deadline = job->deadline;
+    thread->kind = job->kind;
+    thread->has_job = true;
+    if (thread->began_at >= job->deadline)
         __atomic_compare_exchange_n(&job->state, &wanted, JOB_EXPIRED, false, __ATOMIC_ACQ_REL,
-                                    __ATOMIC_ACQUIRE))
-        pool->expired++;
+                                    __ATOMIC_ACQUIRE);
+    stats->queued--;
+    stats->running++;
+    valve_times_add(&stats->waits, thread->began_at - job->queued_at, 1);
 }
 
-/* The next job for a thread of this kind, or NULL: the pool ends. */
-static struct valve_job *next_job(struct valve_pool *pool, struct pool_thread *self,
-                                  bool metadata_only)
+/* Likewise. */
+static void note_end(struct pool_thread *thread)
 {
+    struct valve_pool_kind_stats *stats = &thread->pool->stats.kinds[thread->kind];
+
+    if (!thread->has_job)
+        return;
+    thread->has_job = false;
+    stats->running--;
+    stats->done += thread->state == JOB_WANTED;
+    stats->skipped += thread->state == JOB_ABANDONED;
+    stats->expired += thread->state == JOB_EXPIRED;
+    valve_times_add(&stats->runs, valve_clock_now() - thread->began_at, 1);
+}
+
+/* The next job for a thread, or NULL: the pool ends. */
+static struct valve_job *next_job(struct pool_thread *thread)
+{
+    struct valve_pool *pool = thread->pool;
+    bool metadata_only = thread->metadata_only;
     struct valve_job *job;
 
     pthread_mutex_lock(&pool->lock);
-    self->busy = false;
+    note_end(thread);
     for (;;) {
         job = queue_take(&pool->queues[VALVE_JOB_METADATA]);
         if (job == NULL && !metadata_only)
@@ -133,16 +147,17 @@ static struct valve_job *next_job(struct valve_pool *pool, struct pool_thread *s
         }
     }
     if (job != NULL)
-        begin_job(pool, self, job);
+        note_begin(thread, job);
     wake_for_queued(pool);
     pthread_mutex_unlock(&pool->lock);
     return job;
 }
 
-static void run(struct valve_job *job)
+static void run(struct pool_thread *thread, struct valve_job *job)
 {
     int state = __atomic_load_n(&job->state, __ATOMIC_ACQUIRE);
 
+    thread->state = state;
     if (state == JOB_RELEASED) {
         job->release(job);
         return;
@@ -154,18 +169,15 @@ static void run(struct valve_job *job)
 
 static void *pool_main(void *argument)
 {
-    struct thread_start *start = argument;
-    struct valve_pool *pool = start->pool;
-    struct pool_thread *self = &pool->threads[start->index];
-    bool metadata_only = start->metadata_only;
+    struct pool_thread *thread = argument;
+    struct valve_pool *pool = thread->pool;
     struct valve_job *job;
     char name[16];
 
-    snprintf(name, sizeof name, "valve-io-%u", start->index % 10000);
-    free(start);
+    snprintf(name, sizeof name, "valve-io-%u", thread->index % 10000);
     valve_os_name_thread(name);
-    while ((job = next_job(pool, self, metadata_only)) != NULL)
-        run(job);
+    while ((job = next_job(thread)) != NULL)
+        run(thread, job);
     pthread_mutex_lock(&pool->lock);
     pool->running--;
     pthread_cond_signal(&pool->thread_ended);
@@ -176,24 +188,20 @@ static void *pool_main(void *argument)
 /* Detached: a thread that a dead disk holds could never be joined. */
 static int start_thread(struct valve_pool *pool, unsigned index, bool metadata_only)
 {
-    struct thread_start *start = malloc(sizeof *start);
+    struct pool_thread *place = &pool->threads[index];
     pthread_attr_t attributes;
     pthread_t thread;
     int r;
 
-    if (start == NULL)
-        return -ENOMEM;
-    *start = (struct thread_start){pool, index, metadata_only};
+    *place = (struct pool_thread){.pool = pool, .index = index, .metadata_only = metadata_only};
     pthread_attr_init(&attributes);
     pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
     pthread_mutex_lock(&pool->lock);
-    r = pthread_create(&thread, &attributes, pool_main, start);
+    r = pthread_create(&thread, &attributes, pool_main, place);
     if (r == 0)
         pool->running++;
     pthread_mutex_unlock(&pool->lock);
     pthread_attr_destroy(&attributes);
-    if (r != 0)
-        free(start);
     return -r;
 }
 
@@ -218,12 +226,14 @@ static struct valve_pool *pool_create(unsigned threads)
 int valve_pool_new(unsigned threads, struct valve_pool **ret_pool)
 {
     unsigned metadata = threads / 4 > 0 ? threads / 4 : 1;
-    unsigned least = threads > metadata ? threads : metadata + 1;
-    struct valve_pool *pool = pool_create(least);
+    struct valve_pool *pool;
 
+    if (threads <= metadata)
+        threads = metadata + 1;
+    pool = pool_create(threads);
     if (pool == NULL)
         return -ENOMEM;
-    for (unsigned i = 0; i < least; i++) {
+    for (unsigned i = 0; i < threads; i++) {
         int r = start_thread(pool, i, i < metadata);
 
         if (r < 0) {
@@ -275,6 +285,7 @@ static void enqueue(struct valve_pool *pool, struct valve_job *job)
 {
     job->queued_at = valve_clock_now();
     pthread_mutex_lock(&pool->lock);
+    pool->stats.kinds[job->kind].queued++;
     queue_add(&pool->queues[job->kind], job);
     if (job->kind == VALVE_JOB_METADATA && pool->metadata_idle > 0)
         pthread_cond_signal(&pool->metadata_ready);
@@ -309,23 +320,15 @@ void valve_pool_release(struct valve_pool *pool, struct valve_job *job)
     enqueue(pool, job);
 }
 
-void valve_pool_figures(struct valve_pool *pool, struct valve_pool_figures *ret_figures)
+void valve_pool_get_stats(struct valve_pool *pool, struct valve_pool_stats *ret_stats)
 {
-    struct valve_pool_figures figures = {.threads = pool->thread_count};
-    uint64_t now = valve_clock_now();
+    uint64_t now;
 
     pthread_mutex_lock(&pool->lock);
-    for (unsigned kind = 0; kind <= VALVE_JOB_DATA; kind++)
-        figures.queued[kind] = pool->queues[kind].count;
-    for (unsigned i = 0; i < pool->thread_count; i++) {
-        const struct pool_thread *thread = &pool->threads[i];
-
-        figures.running[thread->kind] += thread->busy;
-        figures.stuck += thread->busy && thread->deadline < now;
-    }
-    figures.waits = pool->waits;
-    figures.waited = pool->waited;
-    figures.expired = pool->expired;
+    now = valve_clock_now();
+    *ret_stats = pool->stats;
+    ret_stats->threads = pool->running;
+    for (unsigned i = 0; i < pool->thread_count; i++)
+        ret_stats->stuck += pool->threads[i].has_job && pool->threads[i].deadline < now;
     pthread_mutex_unlock(&pool->lock);
-    *ret_figures = figures;
 }

@@ -5,6 +5,7 @@
 #ifndef VALVE_SERVER_POOL_H
 #define VALVE_SERVER_POOL_H
 
+#include "server/counters.h"
 #include "valve.h"
 
 struct valve_pool;
@@ -12,6 +13,18 @@ struct valve_pool;
 /* Jobs that all workers together may have out: of each kind, and in all. */
 #define VALVE_POOL_JOBS_A_KIND 1024
 #define VALVE_POOL_JOBS        (VALVE_POOL_JOBS_A_KIND * (VALVE_JOB_DATA + 1))
+
+/* What a pool has done, and does now. */
+struct valve_pool_stats {
+    unsigned threads;
+    unsigned stuck; /* threads at work on a job past its deadline */
+    struct valve_pool_kind_stats {
+        unsigned queued, running; /* jobs; those that are only to be released count as well */
+        uint64_t done, skipped;   /* skipped: nobody waited for it any more when its turn came */
+        uint64_t expired;         /* its time was over by then */
+        struct valve_times waits, runs;
+    } kinds[VALVE_JOB_DATA + 1];
+};
 
 /* Starts the threads. Some of them, at least one, take nothing but metadata jobs. 0 or -errno. */
 int valve_pool_new(unsigned threads, struct valve_pool **ret_pool);
@@ -40,18 +53,7 @@ void valve_pool_abandon(struct valve_job *job);
 /* Has a job released by the pool, where that may block. */
 void valve_pool_release(struct valve_pool *pool, struct valve_job *job);
 
-/* How the pool is doing. */
-struct valve_pool_figures {
-    unsigned threads;
-    unsigned queued[VALVE_JOB_DATA + 1];  /* jobs of each kind that no thread has taken */
-    unsigned running[VALVE_JOB_DATA + 1]; /* threads at work on each kind */
-    unsigned stuck;                       /* of those, at work on a job past its deadline */
-    uint64_t waits;                       /* jobs that threads have taken so far */
-    uint64_t waited;                      /* ns that these were queued, in all */
-    uint64_t expired;                     /* of these, jobs that came too late to be begun */
-};
-
 /* Any thread; does not wait. */
-void valve_pool_figures(struct valve_pool *pool, struct valve_pool_figures *ret_figures);
+void valve_pool_get_stats(struct valve_pool *pool, struct valve_pool_stats *ret_stats);
 
 #endif

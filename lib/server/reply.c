@@ -4,6 +4,7 @@
  */
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "server/call.h"
 #include "server/connection.h"
@@ -37,6 +38,7 @@ struct valve_answer valve_reply_broken(struct valve_call *call, const char *why)
 
 struct valve_answer valve_reply_refuse(struct valve_call *call, const char *why)
 {
+    call->outcome = valve_outcome_of_error(why, strlen(why));
     if (valve_call_refuse(call->worker, call->connection, call->id, why) < 0)
         return valve_reply_broken(call, why);
     return valve_reply_answered(call);
@@ -132,6 +134,7 @@ struct valve_answer valve_reply(struct valve_call *call, const struct valve_type
     if (valve_reply_is_second(call))
         return (struct valve_answer){call};
     valve_reply_drop(call);
+    call->outcome = valve_outcome_of_reply(reply, arm, payload);
     if (valve_reply_pointless(call))
         return valve_reply_answered(call);
     if (call->stage == VALVE_CALL_BEGUN)

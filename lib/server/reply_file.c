@@ -16,6 +16,7 @@
 #include "rpc/envelope.h"
 #include "rpc/utf8.h"
 #include "server/connection.h"
+#include "server/counters.h"
 #include "server/os.h"
 #include "server/output.h"
 #include "server/reply.h"
@@ -194,6 +195,7 @@ static int send_hot(struct transfer *transfer)
         return (int)sent;
     if (sent > 0) {
         call->connection->output->handed += (size_t)sent;
+        valve_count(&call->worker->counters->sent, (uint64_t)sent);
         transfer->left -= (uint64_t)sent;
     }
     if (sent < (ssize_t)window)

@@ -287,6 +287,7 @@ int valve_server_new(const struct valve_server_options *options,
     server->mailbox.descriptor = -1;
     server->stop.deliver = on_stop;
     server->acceptor.server = server;
+    valve_metrics_init(&server->metrics, server);
     valve_promises_init(&server->promises);
     r = make_parts(server, ret_error);
     if (r < 0) {
@@ -301,6 +302,18 @@ int valve_server_listen(struct valve_server *server, const struct valve_listener
                         struct valve_error *ret_error)
 {
     return valve_acceptor_add(&server->acceptor, server, options, ret_error);
+}
+
+int valve_server_listen_metrics(struct valve_server *server,
+                                const struct valve_metrics_options *options,
+                                struct valve_error *ret_error)
+{
+    return valve_metrics_listen(&server->metrics, options, ret_error);
+}
+
+const char *valve_server_metrics_address(const struct valve_server *server)
+{
+    return valve_metrics_address(&server->metrics);
 }
 
 const char *valve_server_address(const struct valve_server *server, unsigned index)
@@ -368,6 +381,11 @@ int valve_server_start(struct valve_server *server, struct valve_error *ret_erro
     r = start_threads(server, ret_error);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (r == 0)
+        r = explain(ret_error, "cannot watch the workers",
+                    valve_watchdog_start(&server->watchdog, server));
+    if (r == 0)
+        r = explain(ret_error, "cannot serve metrics", valve_metrics_start(&server->metrics));
+    if (r == 0)
         r = explain(ret_error, "cannot accept", valve_acceptor_start(&server->acceptor));
     return r;
 }
@@ -399,6 +417,8 @@ bool valve_server_free(struct valve_server *server)
     if (server == NULL)
         return true;
     valve_acceptor_stop(&server->acceptor);
+    valve_metrics_fini(&server->metrics);
+    valve_watchdog_stop(&server->watchdog);
     for (unsigned i = 0; i < server->worker_count; i++)
         valve_worker_end(&server->workers[i]);
     if (!valve_pool_free(server->pool, valve_clock_now() + POOL_PATIENCE))
@@ -408,6 +428,7 @@ bool valve_server_free(struct valve_server *server)
         valve_worker_fini(&server->workers[i]);
     free(server->workers);
     valve_log_queue_free(server->log_queue, LOG_PATIENCE);
+    valve_watchdog_fini(&server->watchdog);
     valve_promises_fini(&server->promises);
     free_events(server);
     valve_mailbox_fini(&server->mailbox);

@@ -13,8 +13,10 @@
 #include "server/later.h"
 #include "server/log_queue.h"
 #include "server/mailbox.h"
+#include "server/metrics.h"
 #include "server/pool.h"
 #include "server/table.h"
+#include "server/watchdog.h"
 #include "server/worker.h"
 #include "valve.h"
 
@@ -43,9 +45,11 @@ struct valve_server {
     struct event *mail, *drain_alarm, *signals[2];
     struct valve_mailbox mailbox;
     struct valve_acceptor acceptor;
+    struct valve_metrics metrics;
+    struct valve_watchdog watchdog;
     struct valve_message stop;
     atomic_flag stop_posted, stop_again;
-    enum valve_stage stage;
+    _Atomic enum valve_stage stage; /* the main thread writes it */
     unsigned workers_ended;
     bool cut; /* connections were cut before they were answered */
 };

@@ -10,11 +10,13 @@
 #include <string.h>
 
 #include "server/call.h"
+#include "server/counters.h"
 #include "server/input.h"
 #include "server/intake.h"
 #include "server/os.h"
 #include "server/output.h"
 #include "server/poll.h"
+#include "server/pulse.h"
 #include "server/server.h"
 
 #define WARM_STACKS  64
@@ -47,8 +49,9 @@ int valve_worker_yield(struct valve_worker *worker)
     return valve_wait_queue_wait(&worker->next_turn, VALVE_NEVER);
 }
 
-void valve_worker_closed(struct valve_worker *worker)
+void valve_worker_closed(struct valve_worker *worker, unsigned listener)
 {
+    valve_count(&worker->counters->closed[listener], 1);
     atomic_fetch_sub_explicit(&worker->connections, 1, memory_order_release);
     valve_acceptor_slot_freed(&worker->server->acceptor);
 }
@@ -81,6 +84,7 @@ static void attend_batch(struct valve_worker *worker)
     valve_scheduler_run(worker->scheduler, worker->now);
     for (size_t i = 0; i < read; i++)
         valve_connection_settle(worker, valve_attendance_take(&worker->attention));
+    valve_pulse_sent(worker);
 }
 
 /* The fibers that let others go first have done so; of many, some go on. */
@@ -102,6 +106,7 @@ static unsigned share_of_each(size_t connections)
 static void turn(struct valve_worker *worker)
 {
     worker->now = valve_clock_now();
+    valve_pulse_begin(worker);
     worker->no_stack = false; /* memory may have come free elsewhere: one more try a turn */
     valve_timeouts_expire(worker);
     resume_yielded(worker);
@@ -112,6 +117,7 @@ static void turn(struct valve_worker *worker)
         while (worker->attention.count > 0 || valve_scheduler_runnable(worker->scheduler))
             attend_batch(worker);
     while (valve_worker_offer_fiber(worker));
+    valve_pulse_end(worker);
 }
 
 static uint64_t earlier(uint64_t a, uint64_t b)
@@ -123,7 +129,7 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 static void set_alarm(struct valve_worker *worker)
 {
     uint64_t next = earlier(valve_scheduler_next_deadline(worker->scheduler),
-                            valve_timeouts_next(worker));
+                            earlier(valve_timeouts_next(worker), valve_pulse_next(worker)));
     uint64_t wait;
     struct timeval timeout;
 
@@ -154,6 +160,7 @@ static void on_mail(evutil_socket_t descriptor, short what, void *argument)
     (void)descriptor;
     (void)what;
     worker->now = valve_clock_now();
+    valve_pulse_begin(worker);
     valve_mailbox_deliver(&worker->mailbox);
 }
 
@@ -249,7 +256,7 @@ int valve_worker_init(struct valve_worker *worker, struct valve_server *server, 
 
     worker->server = server;
     worker->index = index;
-    worker->alarm_at = VALVE_NEVER;
+    worker->alarm_at = worker->measure_at = VALVE_NEVER;
     worker->stop.deliver = on_stop;
     worker->cut.deliver = on_cut;
     worker->max_jobs = VALVE_POOL_JOBS_A_KIND / server->worker_count;
@@ -263,9 +270,12 @@ int valve_worker_init(struct valve_worker *worker, struct valve_server *server, 
         r = valve_worker_make_lists(worker);
     if (r < 0)
         return r;
+    worker->counters = valve_counters_new(server->service->request->count);
     worker->region = malloc(VALVE_REGION);
     worker->scanner = malloc(valve_scanner_size(server->scan_limits.max_depth));
-    return worker->region == NULL || worker->scanner == NULL ? -ENOMEM : 0;
+    if (worker->counters == NULL || worker->region == NULL || worker->scanner == NULL)
+        return -ENOMEM;
+    return 0;
 }
 
 void valve_worker_fini(struct valve_worker *worker)
@@ -284,6 +294,7 @@ void valve_worker_fini(struct valve_worker *worker)
     valve_output_free_spares(worker);
     valve_buffer_pool_fini(&worker->buffers);
     valve_worker_free_lists(worker);
+    free(worker->counters);
     free(worker->region);
     free(worker->scanner);
 }

@@ -41,6 +41,7 @@ struct valve_attendance_list {
 /* Connections that wait for a fiber, first come, first served; linked through their inputs. */
 struct valve_waiting_list {
     struct valve_connection *first, *last;
+    size_t count;
 };
 
 struct valve_worker {
@@ -80,6 +81,10 @@ struct valve_worker {
     unsigned jobs[VALVE_JOB_DATA + 1]; /* ordered from the pool, of each kind */
     unsigned max_jobs;                 /* most of a kind */
     struct valve_held held;
+
+    struct valve_counters *counters; /* written here, read by anybody */
+    uint64_t settled_at;             /* ns: when the last batch had been attended to */
+    uint64_t measure_at;             /* ns: when stacks are measured; VALVE_NEVER: no need */
 
     struct valve_buffer_pool buffers;
     struct valve_output *spare_outputs;
@@ -148,7 +153,7 @@ void valve_worker_fiber_freed(struct valve_worker *worker);
 /* Suspends the running fiber until the next turn, so that the worker sees to its other sockets. */
 int valve_worker_yield(struct valve_worker *worker);
 
-/* One of its connections was closed. */
-void valve_worker_closed(struct valve_worker *worker);
+/* One of its connections was closed, which had come by this listener. */
+void valve_worker_closed(struct valve_worker *worker, unsigned listener);
 
 #endif

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Figures of the process, by the names that Prometheus has for them everywhere.
+ */
+#include <config.h>
+
+#include "daemon/metrics.h"
+
+#include <dirent.h>
+#include <stdio.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "daemon/log.h"
+
+static struct timespec started;
+
+static double seconds(const struct timespec *time)
+{
+    return (double)time->tv_sec + (double)time->tv_nsec / 1e9;
+}
+
+void metrics_init(void)
+{
+    clock_gettime(CLOCK_REALTIME, &started);
+}
+
+static double start_time(void)
+{
+    return seconds(&started);
+}
+
+static double cpu_seconds(void)
+{
+    struct timespec used = {0};
+
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &used);
+    return seconds(&used);
+}
+
+/* One of the numbers of /proc/self/statm, which are in pages: as bytes. */
+static double memory(int index)
+{
+    unsigned long pages[2] = {0};
+    FILE *file = fopen("/proc/self/statm", "re");
+
+    if (file == NULL)
+        return 0;
+    if (fscanf(file, "%lu %lu", &pages[0], &pages[1]) != 2)
+        pages[0] = pages[1] = 0;
+    fclose(file);
+    return (double)pages[index] * (double)sysconf(_SC_PAGESIZE);
+}
+
+static double virtual_memory(void)
+{
+    return memory(0);
+}
+
+static double resident_memory(void)
+{
+    return memory(1);
+}
+
+/* Before Linux 6.2 the directory does not tell how many there are. The one that reads it counts. */
+static double count_descriptors(void)
+{
+    DIR *directory = opendir("/proc/self/fd");
+    double count = -1;
+
+    if (directory == NULL)
+        return 0;
+    for (struct dirent *entry; (entry = readdir(directory)) != NULL;)
+        count += entry->d_name[0] != '.';
+    closedir(directory);
+    return count;
+}
+
+static double open_descriptors(void)
+{
+    struct stat status;
+
+    if (stat("/proc/self/fd", &status) == 0 && status.st_size > 0)
+        return (double)status.st_size;
+    return count_descriptors();
+}
+
+static double most_descriptors(void)
+{
+    struct rlimit limit;
+
+    return getrlimit(RLIMIT_NOFILE, &limit) == 0 ? (double)limit.rlim_cur : 0;
+}
+
+static const struct {
+    struct valve_figure figure;
+    double (*value)(void);
+} figures[] = {
+    {{"process_start_time_seconds", "When the process was started, since 1970.", VALVE_GAUGE},
+     start_time},
+    {{"process_cpu_seconds_total", "Time of CPUs used, of user and system.", VALVE_COUNTER},
+     cpu_seconds},
+    {{"process_resident_memory_bytes", "Memory in use.", VALVE_GAUGE}, resident_memory},
+    {{"process_virtual_memory_bytes", "Addresses mapped.", VALVE_GAUGE}, virtual_memory},
+    {{"process_open_fds", "Open descriptors.", VALVE_GAUGE}, open_descriptors},
+    {{"process_max_fds", "The most there may be.", VALVE_GAUGE}, most_descriptors},
+};
+
+static const struct valve_figure lines_lost = {
+    "valve_log_lines_lost_total", "Lines of the log that could not be written.", VALVE_COUNTER};
+
+static const struct valve_figure build_info = {
+    "valve_build_info", "Always 1; the version is in the label.", VALVE_GAUGE};
+
+void metrics_add(void *context, valve_take_sample take, void *take_context)
+{
+    struct valve_sample sample = {
+        .figure = &build_info, .labels = {{"version", PACKAGE_VERSION}}, .value = 1};
+
+    take(take_context, &sample);
+    sample = (struct valve_sample){.figure = &lines_lost, .value = (double)log_lost(context)};
+    take(take_context, &sample);
+    for (size_t i = 0; i < sizeof figures / sizeof figures[0]; i++) {
+        sample = (struct valve_sample){.figure = &figures[i].figure, .value = figures[i].value()};
+        take(take_context, &sample);
+    }
+}

@@ -37,8 +37,12 @@ static bool is_local(int root)
     static const long known[] = {EXT4_SUPER_MAGIC, XFS_SUPER_MAGIC, BTRFS_SUPER_MAGIC,
                                  F2FS_SUPER_MAGIC, TMPFS_MAGIC};
     struct statfs status;
+    int r;
 
-    if (fstatfs(root, &status) < 0)
+    do
+        r = fstatfs(root, &status);
+    while (r < 0 && errno == EINTR);
+    if (r < 0)
         return false;
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if ((long)status.f_type == known[i])
@@ -107,11 +111,12 @@ int store_new(const struct store_options *options, struct store **ret_store)
     store->one_filesystem = options->one_filesystem;
     store->by_hand = options->by_hand;
     store->descriptors = -1;
-    store->root = open(options->root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    store->root = store_openat(AT_FDCWD, options->root, O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (store->root < 0)
         return -errno;
     if (!store->by_hand)
-        store->descriptors = open("/proc/self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC);
+        store->descriptors = store_openat(AT_FDCWD, "/proc/self/fd",
+                                          O_PATH | O_DIRECTORY | O_CLOEXEC);
     r = copy_patterns(options->hide, &store->hide);
     if (r == 0)
         r = probe_kernel(store);
@@ -183,7 +188,7 @@ static int open_found(const struct store *store, const char *path, unsigned how,
         r = open_again(store, path, how, found, &opened);
     } else {
         snprintf(name, sizeof name, "%d", *descriptor);
-        opened = openat(store->descriptors, name, READ_FLAGS);
+        opened = store_openat(store->descriptors, name, READ_FLAGS);
         r = opened < 0 ? -errno : 0;
     }
     if (r < 0)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Makes calls of a running program fail, from outside, by tests/fault_preload.c."""
+"""Makes calls of a running program fail, from outside, by tests/fault.c."""
 import contextlib
 import mmap
 import os
@@ -10,7 +10,7 @@ import support
 
 PRELOAD = support.BUILD / "tests/fault_preload.so"
 
-# The modes of fault_preload.c.
+# The modes of fault.c.
 NONE, ONCE, ALWAYS, INTERRUPT, SHORT, DELAY = range(6)
 
 # Its struct fault_control.

@@ -28,7 +28,7 @@ MOST_FINDINGS = 5
 SITES = call_sites.CallSites()
 COUNT = {"single": 0, "lasting": 0}  # faults of one call; runs in which many failed
 
-EXPECTED_ERRORS = {"busy", "io", "timeout", "cancelled"}
+EXPECTED_ERRORS = {"busy", "io", "timeout", "cancelled", "denied"}
 # What writes the line that would say what is wrong.
 WRITERS = {"fprintf", "vfprintf", "fputs", "fputc", "putc", "fwrite", "write", "fflush", "puts",
            "printf"}

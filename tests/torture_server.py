@@ -85,7 +85,9 @@ class Living(unittest.TestCase):
                 if not may_hang:
                     raise
             self.injector.disarm()
-            self.server.expect_descriptors(self.descriptors)  # what had begun has ended
+            # What had begun has ended, then, even if it was to be accepted still.
+            converse(self.address, CONVERSATIONS["small"])
+            self.server.expect_descriptors(self.descriptors)
             if "Del" in conversation[0][0]:
                 self.check_victims(answers)
             self.expect_recovered(conversation)

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "envelope.h"
+#include "rpc/head.h"
 
 /* ---- Decoding -------------------------------------------------------------------------------- */
 
@@ -32,6 +33,18 @@ int item_decode_value(const struct valve_type *type, const struct valve_limits *
     return r;
 }
 
+/* Traffic begins with an array where a request begins with a map: tells how it would be read. */
+static void hint_at_traffic(const struct subject *subject, struct valve_bytes bytes,
+                            struct fault *fault)
+{
+    static const char hint[] = "; is this traffic? Then -t to-server or -t to-client";
+    size_t size = strlen(fault->error.text);
+
+    if (subject->type == subject->tables->request && fault->at == 0 && bytes.size > 0 &&
+        bytes.data[0] >> 5 == VALVE_MAJOR_ARRAY && size + sizeof hint <= sizeof fault->error.text)
+        memcpy(fault->error.text + size, hint, sizeof hint);
+}
+
 int item_decode(const struct subject *subject, const struct valve_limits *limits,
                 struct valve_bytes bytes, struct valve_arena *arena, struct item *ret_item,
                 struct fault *ret_fault)
@@ -47,6 +60,8 @@ int item_decode(const struct subject *subject, const struct valve_limits *limits
         r = item_decode_value(subject->type, limits, bytes, arena, &item, ret_fault);
     if (r == 0)
         *ret_item = item;
+    else if (subject->kind == SUBJECT_VALUES)
+        hint_at_traffic(subject, bytes, ret_fault);
     return r;
 }
 

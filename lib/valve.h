@@ -82,7 +82,7 @@ struct valve_arena {
 };
 
 /*
- * Starts with `buffer` (may be NULL with size 0; the owner's, and stays so), grows to `limit`. Where
+ * Starts with `buffer` (may be NULL with size 0; it stays the owner's), grows to `limit`. Where
  * there is no buffer, an arena that is {.limit = LIMIT} is ready without this.
  */
 void valve_arena_init(struct valve_arena *arena, void *buffer, size_t size, size_t limit);
@@ -274,7 +274,7 @@ void valve_server_options_default(struct valve_server_options *ret_options);
  *   0           stopped, and everything was answered
  *   -ETIMEDOUT  stopped, but calls that had not ended within the drain timeout, or by the second
  *               signal, were cut
- *   -EBUSY      stopped, but a job of the I/O pool is in the kernel's hands: the process should exit
+ *   -EBUSY      stopped, but a job of the I/O pool is in the kernel's hands: the process should end
  *   others      it could not be started, or failed
  * explained in *ret_error.
  */
@@ -384,7 +384,7 @@ int valve_call_sleep(struct valve_call *call, uint64_t deadline) VALVE_MUST_USE;
 /*
  * The words of an error reply for what a wait, a job or a constructor returned, code first:
  * -ECANCELED "cancelled: ...", -ETIMEDOUT "timeout: ...", -EBUSY, -ENOMEM and the like "busy: ...",
- * others "io: ...". Constant.
+ * every other "io: ...", which tells a client nothing of the server's insides. Constant.
  */
 struct valve_text valve_error_words(int error);
 
@@ -521,6 +521,7 @@ int valve_later_reply(struct valve_later later, const struct valve_type *reply, 
  * client: each makes its own calls, and answers find the handler whose they are. They come one
  * after another: what a handler does not come for holds up those of the others. So one that stops
  * in the middle gives up (valve_client_forget()), and one that is slow has a client of its own.
+ * A worker is a thread: a client for each of them is a _Thread_local variable.
  *
  * A client belongs to one thread at a time, and while fibers use it to the thread of those.
  */
@@ -582,7 +583,7 @@ const char *valve_client_problem(const struct valve_client *client);
  * socket does not take stays queued, however much it is: who starts calls faster than they are
  * answered receives some in between, or looks at valve_client_unsent().
  * -EMSGSIZE, -EINVAL (the payload breaks its type), -ELOOP (over 256 levels, or as above), -ENOMEM;
- * -EPIPE, -ECONNRESET and the like once sending has failed: nothing was started, but what the server
+ * -EPIPE, -ECONNRESET and the like once sending has failed: nothing was started; what the server
  * had answered before can still be received. Used by the generated NAME_start().
  */
 int valve_client_start(struct valve_client *client, const struct valve_type *request,
@@ -590,7 +591,7 @@ int valve_client_start(struct valve_client *client, const struct valve_type *req
                        const struct valve_type *reply, const struct valve_call_options *options,
                        struct valve_pending *pending);
 
-/* The same for a one-way request, of which nothing comes back. Used by the generated NAME_send(). */
+/* The same for a one-way request: nothing comes back. Used by the generated NAME_send(). */
 int valve_client_send(struct valve_client *client, const struct valve_type *request,
                       unsigned method, const void *payload,
                       const struct valve_call_options *options);

@@ -22,6 +22,8 @@
     "this leads to an index into " table " (" at ") outside of any map or array that has " table   \
     " as a member\n"
 
+#define ENDLESS(rule) "no value of " rule " ends: each one holds another\n"
+
 static const struct {
     const char *schema, *report;
 } refusals[] = {
@@ -177,6 +179,19 @@ static const struct {
                          "nodes",
                          "line 2, column 43") "      / [{\"B\" => {* tstr => id / nil}}, * [g, id], fail]\n"
                                               "          ^~~")},
+    /* No end: an index needs an element, which is another such value */
+    {GRAPH("g = {nodes: nodes, at: id}\n"
+           "nodes = [* [g]]\n"
+           "id = uint ;@index nodes"),
+     AT("3:5: " ENDLESS("g") "    g = {nodes: nodes, at: id}\n"
+                             "        ^~~~~~~~~~~~~~~~~~~~~~")},
+    {GRAPH("g = {nodes: nodes, ends: ends, at: {\"From\" => id}}\n"
+           "nodes = [* [from: end]]\n"
+           "id = uint ;@index nodes\n"
+           "ends = [* g]\n"
+           "end = uint ;@index ends"),
+     AT("3:5: " ENDLESS("g") "    g = {nodes: nodes, ends: ends, at: {\"From\" => id}}\n"
+                             "        ^~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~")},
 };
 
 START_TEST(refuses_graph)
@@ -293,6 +308,10 @@ static const char *const sound[] = {
     /* through maps, sums and choices */
     GRAPH("g = {nodes: nodes, m: {* tstr => {\"X\" => id} / {\"Y\" => [* id / nil]}}}\n"
           "nodes = [* g2]\ng2 = {? of: id, ? kids: [* g2]}\nid = uint ;@index nodes"),
+    /* a table that leads back to its holder: it may be empty, or an element may do without */
+    GRAPH("g = {nodes: nodes, ? at: id}\nnodes = [* [g]]\nid = uint ;@index nodes"),
+    GRAPH("g = {nodes: nodes, at: id / nil}\nnodes = [* [g]]\nid = uint ;@index nodes"),
+    GRAPH("g = {nodes: nodes, at: id}\nnodes = [* [g / nil]]\nid = uint ;@index nodes"),
 };
 
 START_TEST(accepts_graph)

@@ -190,6 +190,7 @@ class Faults(Tool):
         ("break", sequence("Sum") + b"\xff", 4, "not well-formed"),
         ("reserved", b"\xa1\x63Put\x82\x1c", 6, "Put[0]: not well-formed"),
         ("end", sequence("Sum", {"Log": "words"})[:-1], 14, "Log: the bytes end here"),
+        ("traffic", sequence([1, "Sum"]), 0, "found an array; is this traffic? Then -t to-server"),
         ("too_large", b"\x9a\xff\xff\xff\xff", 0, "announces more than 16777216 bytes"),
         ("too_deep", b"\x81" * 300, 256, "[0]: nested deeper than 256 levels"),
     ])
@@ -285,11 +286,25 @@ class Hex(Tool):
                          b'"Sum"\n')
 
 
+@support.expand
 class Generate(Tool):
     def generate(self, *arguments):
         run = self.run_tool("generate", *arguments)
         self.assertEqual((run.returncode, run.stderr), (0, b""))
         return run.stdout
+
+    @rows([
+        ("an_empty_one_ends_it", "{nodes: nodes, ? at: id}", "[g]"),
+        ("an_element_ends_it", "{nodes: nodes, at: id}", "{more: g / nil}"),
+    ])
+    def test_tables_that_lead_back(self, holder, element):
+        schema = self.folder / "t.cddl"
+        schema.write_text(f't = [{{"A" => g}}, {{"Error" => tstr}}]\ng = {holder}\n'
+                          f"nodes = [* {element}]\nid = uint ;@index nodes\n")
+        made = self.generate("-n", "200", "-s", "1", schema)
+        run = self.run_tool("print", schema, data=made)
+        self.assertEqual((run.returncode, run.stderr), (0, b""))
+        self.assertEqual(run.stdout.count(b"\n"), 200)
 
     def test_seeds(self):
         first = self.generate("-n", "50", "-s", "1", FILES)

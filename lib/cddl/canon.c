@@ -14,7 +14,7 @@ static int order_of(unsigned left, unsigned right)
     return (left > right) - (left < right);
 }
 
-/* ---- Equal forms: classes are split until their members' parts are of the same classes, too ---- */
+/* ---- Equal forms: classes are split until their members' parts are of the same classes --- */
 
 static int compare_classes(const struct cddl_parts *left, const struct cddl_parts *right)
 {

@@ -89,7 +89,7 @@ void cddl_compare_values(const struct cddl_context *context, const struct cddl_f
 void cddl_compare_tables(const struct cddl_context *context, const struct cddl_meeting *meeting,
                          struct cddl_span span);
 
-/* Notes the indices that count in tables which are not counterparts, once all messages were seen. */
+/* Notes the indices that count in tables which are not counterparts, once all messages were seen */
 void cddl_compare_indices(struct cddl_diff *diff);
 
 #endif

@@ -138,7 +138,7 @@ static void compare_variant(const struct place *place, const struct cddl_part *p
                   words);
 }
 
-/* A name may stand with payload and without, in the new sum and in the old: it is looked at once. */
+/* A name may stand with payload and without, in the new sum and the old: it is looked at once. */
 static void compare_part(const struct place *place, const struct cddl_part *part)
 {
     struct variant old = find_variant(place, place->old, part->name);

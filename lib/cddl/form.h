@@ -95,7 +95,7 @@ enum cddl_pairs cddl_common_pairs(const struct cddl_form *left, const struct cdd
 /* Whether it has variants, with payload or without. */
 bool cddl_is_sum(const struct cddl_form *form);
 
-/* Whether forms are equal but for names in two sums or structs, and for the forms of their parts. */
+/* Whether forms are equal but for names in two sums or structs, and the forms of their parts. */
 bool cddl_same_kind(const struct cddl_form *left, const struct cddl_form *right);
 
 /* Orders forms by what they say themselves, whatever the forms of their parts are; 0: equal. */

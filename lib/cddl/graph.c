@@ -80,7 +80,7 @@ static bool is_holder(const struct cddl_type *type)
     return (type->shape == CDDL_STRUCT || type->shape == CDDL_TUPLE) && !type->is_pair;
 }
 
-static bool holds(const struct cddl_type *type, const struct cddl_type *table)
+bool cddl_holds(const struct cddl_type *type, const struct cddl_type *table)
 {
     if (!is_holder(type))
         return false;
@@ -122,7 +122,7 @@ static bool leads_to_marked(const struct cddl_type *type)
 /* Whether an index into the table stands in values of this type and they do not hold the table. */
 static bool exposes(const struct cddl_type *type, const struct cddl_type *table)
 {
-    return type->table == table || (leads_to_marked(type) && !holds(type, table));
+    return type->table == table || (leads_to_marked(type) && !cddl_holds(type, table));
 }
 
 /*

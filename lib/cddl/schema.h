@@ -45,6 +45,7 @@ struct cddl_member {
     bool optional;
     bool nameless; /* an element that only C has a name for: item0 and so on */
     bool boxed;    /* the C member is a pointer, because the type leads back to its container */
+    bool filled;   /* a table that has an element in each value of its container */
 };
 
 /*
@@ -82,6 +83,7 @@ struct cddl_type {
     bool is_pair;           /* a key and a value of a map */
     bool message;           /* the request or a reply: its struct is written apart */
     bool is_item;           /* of a stream: its table is not static */
+    bool avoids;            /* the index that is looked for: see least.c */
     bool circular;          /* a list or a map whose elements lead back to it */
     bool declared, defined; /* in the header that is being written */
 };
@@ -211,6 +213,12 @@ void cddl_bind_indices(struct cddl_resolver *resolver);
 
 /* What needs all types to be judged: alternatives that look alike, values that never end. */
 void cddl_check_types(struct cddl_schema *schema);
+
+/* Of each type the bytes of its smallest encoding. */
+void cddl_find_least(struct cddl_schema *schema);
+
+/* Whether it is a map or an array that has the table as a member: indices inside count in that. */
+bool cddl_holds(const struct cddl_type *type, const struct cddl_type *table);
 
 /* Proves that every index stands inside a value that holds its table. The schema is sound. */
 void cddl_check_graphs(struct cddl_schema *schema);

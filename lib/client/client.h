@@ -5,7 +5,7 @@
  *
  * The stream is read by one at a time. Whoever waits first reads on (`reading`) until the head of a
  * reply or item is there: that is announced to its call, and nobody reads on until it has been
- * received whole. Fibers whose turn it is not stand in `waiting`. Nobody is forgotten there, because
+ * received whole. Fibers whose turn it is not stand in `waiting`. Nobody is forgotten, because
  * whatever ends a turn wakes one of them: see wait.c.
  */
 #ifndef VALVE_CLIENT_CLIENT_H

@@ -123,7 +123,7 @@ uint64_t valve_fiber_deadline(const struct valve_fiber *fiber);
  *   0           try again: as with poll(2), what is ready stays so until it is used up. Or the
  *               fiber was woken for something else, by valve_fiber_wake()
  *   -ECANCELED, -ETIMEDOUT  as of valve_fiber_wait(); where only `deadline` has passed before the
- *               call: -ETIMEDOUT unless poll(2) without waiting says that one of the events is there
+ *               call: -ETIMEDOUT unless poll(2) without waiting says that an event is there
  *   -EBADF, -EPERM (what is never waited for, such as a regular file), -EINVAL (no such event)
  * However it returns, nothing refers to the descriptor any more: it may be closed.
  */

@@ -53,7 +53,7 @@ static inline struct valve_remainder valve_remainder(const struct valve_head *he
     return (struct valve_remainder){.left = head->argument, .indefinite = head->indefinite};
 }
 
-/* Whether another one comes at `*next`; moves behind the break after the last. Ask once for each. */
+/* Whether another one comes at `*next`; moves behind the break after the last. Ask once each. */
 static inline bool valve_comes_more(struct valve_remainder *remainder, const uint8_t **next,
                                     const uint8_t *end)
 {

@@ -7,7 +7,7 @@
 #include "rpc/map.h"
 #include "rpc/sort.h"
 
-/* ---- Sorting ---------------------------------------------------------------------------------- */
+/* ---- Sorting --------------------------------------------------------------------------------- */
 
 static bool is_less(const struct valve_sort *sort, size_t left, size_t right)
 {
@@ -57,7 +57,7 @@ static bool is_ascending(const struct valve_elements *elements)
                                           valve_map_key(entry, elements->items, last)) < 0;
 }
 
-/* ---- Decoding --------------------------------------------------------------------------------- */
+/* ---- Decoding -------------------------------------------------------------------------------- */
 
 static const uint8_t *decode_entry(struct valve_decoding *decoding, const struct valve_type *type,
                                    void *entry, const uint8_t *next)

@@ -58,7 +58,7 @@ static bool begin_progress(struct valve_decoding *decoding, const struct valve_t
     return true;
 }
 
-/* ---- Keys that the type does not know --------------------------------------------------------- */
+/* ---- Keys that the type does not know -------------------------------------------------------- */
 
 /* Skips the value of such a key and remembers the key. */
 static __attribute__((noinline)) const uint8_t *
@@ -113,7 +113,7 @@ static __attribute__((noinline)) bool check_unknown(struct valve_decoding *decod
     return true;
 }
 
-/* ---- Members ---------------------------------------------------------------------------------- */
+/* ---- Members --------------------------------------------------------------------------------- */
 
 static VALVE_COLD const uint8_t *refuse_member(struct valve_decoding *decoding,
                                                const uint8_t *place,

@@ -15,7 +15,7 @@ static void set_kind(void *value, uint32_t index)
     memcpy(value, &kind, sizeof kind);
 }
 
-/* ---- Sums ------------------------------------------------------------------------------------- */
+/* ---- Sums ------------------------------------------------------------------------------------ */
 
 /* The arm whose name stands here, with or without a payload behind it; returns what follows. */
 static const uint8_t *take_arm(struct valve_decoding *decoding, const struct valve_type *type,
@@ -92,7 +92,7 @@ const uint8_t *valve_decode_sum(struct valve_decoding *decoding, const struct va
     return decode_pair(decoding, type, value, next);
 }
 
-/* ---- Choices ---------------------------------------------------------------------------------- */
+/* ---- Choices --------------------------------------------------------------------------------- */
 
 static bool sum_begins_with(const struct valve_type *sum, enum valve_major major)
 {

@@ -141,7 +141,7 @@ static const uint8_t *decode_any(struct valve_decoding *decoding, const struct v
     return behind;
 }
 
-/* ---- All shapes ------------------------------------------------------------------------------- */
+/* ---- All shapes ------------------------------------------------------------------------------ */
 
 valve_decode_function *const valve_decode_functions[] = {
     [VALVE_SHAPE_UINT] = decode_uint,

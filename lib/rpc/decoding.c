@@ -13,7 +13,7 @@
 
 #define FIRST_ROOM 8 /* elements, where no head says how many come */
 
-/* ---- Refusals --------------------------------------------------------------------------------- */
+/* ---- Refusals -------------------------------------------------------------------------------- */
 
 const uint8_t *valve_decoding_refuse(struct valve_decoding *decoding, const uint8_t *place,
                                      const char *format, ...)
@@ -127,7 +127,7 @@ const uint8_t *valve_decoding_in_entry(struct valve_decoding *decoding,
     return NULL;
 }
 
-/* ---- Arrays and maps ---------------------------------------------------------------------------- */
+/* ---- Arrays and maps ------------------------------------------------------------------------- */
 
 const uint8_t *valve_enter(struct valve_decoding *decoding, const struct valve_type *type,
                            enum valve_major major, const uint8_t *next,
@@ -145,7 +145,7 @@ const uint8_t *valve_enter(struct valve_decoding *decoding, const struct valve_t
     return behind;
 }
 
-/* ---- Keys ------------------------------------------------------------------------------------- */
+/* ---- Keys ------------------------------------------------------------------------------------ */
 
 const uint8_t *valve_take_key(struct valve_decoding *decoding, const uint8_t *next,
                               struct valve_text *ret_key)
@@ -161,7 +161,7 @@ const uint8_t *valve_take_key(struct valve_decoding *decoding, const uint8_t *ne
     return body + head.argument;
 }
 
-/* ---- Elements --------------------------------------------------------------------------------- */
+/* ---- Elements -------------------------------------------------------------------------------- */
 
 static bool resize(struct valve_decoding *decoding, struct valve_elements *elements, size_t room)
 {

@@ -53,7 +53,7 @@ const uint8_t *valve_decoding_in_element(struct valve_decoding *decoding, size_t
 const uint8_t *valve_decoding_in_entry(struct valve_decoding *decoding,
                                        const struct valve_text *key) VALVE_COLD;
 
-/* ---- Input ------------------------------------------------------------------------------------ */
+/* ---- Input ----------------------------------------------------------------------------------- */
 
 static inline size_t valve_decoding_left(const struct valve_decoding *decoding, const uint8_t *next)
 {
@@ -90,7 +90,7 @@ const uint8_t *valve_decoding_skip(struct valve_decoding *decoding, const uint8_
 const uint8_t *valve_take_key(struct valve_decoding *decoding, const uint8_t *next,
                               struct valve_text *ret_key);
 
-/* ---- Memory ----------------------------------------------------------------------------------- */
+/* ---- Memory ---------------------------------------------------------------------------------- */
 
 /* The elements of a list, the entries of a map, while they come. */
 struct valve_elements {
@@ -124,7 +124,7 @@ static inline void *valve_elements_add(struct valve_decoding *decoding,
 void valve_elements_end(struct valve_decoding *decoding, struct valve_elements *elements,
                         void *value);
 
-/* ---- Shapes ----------------------------------------------------------------------------------- */
+/* ---- Shapes ---------------------------------------------------------------------------------- */
 
 /*
  * Decodes the item at `next` into a value. That need not be zeroed: all that the bytes speak of is

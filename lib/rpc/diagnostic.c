@@ -12,7 +12,7 @@
 #include "rpc/float.h"
 #include "rpc/utf8.h"
 
-/* ---- Strings ---------------------------------------------------------------------------------- */
+/* ---- Strings --------------------------------------------------------------------------------- */
 
 /* The letter that stands behind a backslash for a character; 0: none. */
 static char short_escape(uint8_t byte)
@@ -65,7 +65,7 @@ void valve_diagnose_bytes(const uint8_t *data, size_t size, FILE *stream)
     fputc('\'', stream);
 }
 
-/* ---- Floats ----------------------------------------------------------------------------------- */
+/* ---- Floats ---------------------------------------------------------------------------------- */
 
 enum {
     MOST_DIGITS = 17,    /* enough for every double */
@@ -133,7 +133,7 @@ void valve_diagnose_float(double number, FILE *stream)
     print_digits(digits, exponent, stream);
 }
 
-/* ---- Items ------------------------------------------------------------------------------------ */
+/* ---- Items ----------------------------------------------------------------------------------- */
 
 static void print_negative(uint64_t argument, FILE *stream)
 {

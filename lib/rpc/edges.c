@@ -3,8 +3,8 @@
  * Graphs: the indices in a value, and the tables that they count in.
  *
  * An index counts in the table that the nearest struct or tuple around it has as a member. Where
- * none has it, the value is a part of something, and the index is for the whole to judge: valve-cddl
- * proves that what travels as a whole has the tables of all its indices. The walk follows only types
+ * none has it, the value is a part of something, and the whole judges the index: valve-cddl
+ * proves that what travels as a whole has the tables of its indices. The walk follows types only
  * that hold indices, and goes no deeper than the value does.
  */
 #include "rpc/edges.h"
@@ -29,7 +29,7 @@ struct walk {
 static bool check(const struct walk *walk, const struct valve_type *type, const void *value,
                   const struct holder *holder);
 
-/* ---- Indices ---------------------------------------------------------------------------------- */
+/* ---- Indices --------------------------------------------------------------------------------- */
 
 /* The member that is the table, in the nearest holder that has it; or NULL. */
 static const struct valve_member *find_table(const struct holder **holder,
@@ -64,7 +64,7 @@ static bool check_index(const struct walk *walk, const struct valve_type *type, 
     return false;
 }
 
-/* ---- What holds them -------------------------------------------------------------------------- */
+/* ---- What holds them ------------------------------------------------------------------------- */
 
 static bool has_edges(const struct valve_type *type)
 {

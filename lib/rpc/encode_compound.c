@@ -28,7 +28,7 @@ static inline uint8_t *encode_member(struct valve_encoding *encoding,
     return valve_encode_value(encoding, member->type, place, next);
 }
 
-/* ---- Structs and tuples ----------------------------------------------------------------------- */
+/* ---- Structs and tuples ---------------------------------------------------------------------- */
 
 uint8_t *valve_encode_struct(struct valve_encoding *encoding, const struct valve_type *type,
                              const void *value, uint8_t *next)
@@ -67,7 +67,7 @@ uint8_t *valve_encode_tuple(struct valve_encoding *encoding, const struct valve_
     return next;
 }
 
-/* ---- Lists and maps --------------------------------------------------------------------------- */
+/* ---- Lists and maps -------------------------------------------------------------------------- */
 
 uint8_t *valve_encode_list(struct valve_encoding *encoding, const struct valve_type *type,
                            const void *value, uint8_t *next)
@@ -157,7 +157,7 @@ uint8_t *valve_encode_map(struct valve_encoding *encoding, const struct valve_ty
     return next;
 }
 
-/* ---- Sums and choices ------------------------------------------------------------------------- */
+/* ---- Sums and choices ------------------------------------------------------------------------ */
 
 uint8_t *valve_encode_payload(struct valve_encoding *encoding, const struct valve_type *sum,
                               unsigned arm, const void *payload, uint8_t *next)

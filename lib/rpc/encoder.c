@@ -75,7 +75,7 @@ static uint8_t *encode_float(struct valve_encoding *encoding, const struct valve
     return next + size;
 }
 
-/* ---- Strings, and what is sent as it is ------------------------------------------------------- */
+/* ---- Strings, and what is sent as it is ------------------------------------------------------ */
 
 static inline uint8_t *encode_string(struct valve_encoding *encoding, const struct valve_type *type,
                                      enum valve_major major, const void *data, size_t size,
@@ -144,7 +144,7 @@ valve_encode_function *const valve_encode_functions[] = {
     [VALVE_SHAPE_CHOICE] = valve_encode_choice,
 };
 
-/* ---- A run ------------------------------------------------------------------------------------ */
+/* ---- A run ----------------------------------------------------------------------------------- */
 
 static void begin(struct valve_encoding *encoding, unsigned max_depth, uint8_t *end,
                   struct valve_error *error)
@@ -217,7 +217,7 @@ int valve_encoded_arm_size(const struct valve_type *sum, unsigned arm, const voi
     return valve_encode_arm_within(sum, arm, payload, max_depth, &nowhere, 0, ret_size, NULL);
 }
 
-/* ---- What is sent in pieces ------------------------------------------------------------------- */
+/* ---- What is sent in pieces ------------------------------------------------------------------ */
 
 uint8_t *valve_encode_arm_prefix(const struct valve_type *sum, unsigned arm, uint8_t *data)
 {

@@ -39,7 +39,7 @@ uint8_t *valve_encoding_refuse_kind(struct valve_encoding *encoding, const struc
 uint8_t *valve_encoding_in_member(struct valve_encoding *encoding,
                                   const struct valve_member *member, size_t index) VALVE_COLD;
 
-/* ---- Writing ---------------------------------------------------------------------------------- */
+/* ---- Writing --------------------------------------------------------------------------------- */
 
 /* Counts what finds no room, and takes the rest of the room away. */
 static inline uint8_t *valve_encoding_count(struct valve_encoding *encoding, uint8_t *next,
@@ -83,7 +83,7 @@ static inline uint8_t *valve_put_string(struct valve_encoding *encoding, uint8_t
     return next + size;
 }
 
-/* ---- Shapes ----------------------------------------------------------------------------------- */
+/* ---- Shapes ---------------------------------------------------------------------------------- */
 
 typedef uint8_t *valve_encode_function(struct valve_encoding *encoding,
                                        const struct valve_type *type, const void *value,

@@ -8,7 +8,7 @@
 #include <math.h>
 #include <string.h>
 
-/* Of a half: 1 bit for the sign, 5 for the exponent, 10 for the fraction; of the others likewise. */
+/* Of a half: 1 bit for the sign, 5 for the exponent, 10 for the fraction; the others likewise. */
 enum {
     HALF_FRACTION = 10,
     HALF_BIAS = 15,

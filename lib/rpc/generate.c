@@ -17,12 +17,14 @@
 #include "rpc/value.h"
 
 #define FEW_LEVELS 4
+#define TRIES      30 /* most, of which only the first is not frugal */
 
 struct generation {
     struct valve_random *random;
     struct valve_arena *arena;
     size_t budget;
     unsigned levels;
+    bool left_to_chance; /* whether a table is empty: another time it ends, perhaps */
 };
 
 /* A struct or tuple that is being made: its members may be tables, which indices count in. */
@@ -35,7 +37,7 @@ struct scope {
 static int generate(struct generation *generation, const struct valve_type *type, void *value,
                     const struct scope *scope);
 
-/* ---- Choices ---------------------------------------------------------------------------------- */
+/* ---- Choices --------------------------------------------------------------------------------- */
 
 uint64_t valve_random_next(struct valve_random *random)
 {
@@ -66,7 +68,7 @@ static void spend(struct generation *generation, size_t size)
     generation->budget -= size < generation->budget ? size : generation->budget;
 }
 
-/* ---- Scalars ---------------------------------------------------------------------------------- */
+/* ---- Scalars --------------------------------------------------------------------------------- */
 
 /* Of numbers from 0 to `span`: often the first or the last. */
 static uint64_t choose_offset(struct generation *generation, uint64_t span)
@@ -141,7 +143,7 @@ static int generate_any(struct generation *generation, void *value)
     return r;
 }
 
-/* The length of a table in the innermost scope that has it: there it was chosen, and is not 0. */
+/* The length of a table in the innermost scope that has it: there it was chosen. */
 static size_t table_count(const struct valve_type *table, const struct scope *scope)
 {
     for (; scope != NULL; scope = scope->outer) {
@@ -153,22 +155,23 @@ static size_t table_count(const struct valve_type *table, const struct scope *sc
     return 1;
 }
 
-static void generate_uint(struct generation *generation, const struct valve_type *type, void *value,
-                          const struct scope *scope)
+static int generate_uint(struct generation *generation, const struct valve_type *type, void *value,
+                         const struct scope *scope)
 {
-    uint64_t *number = value, last;
+    uint64_t *number = value, count;
 
     *number = choose_number(generation, type);
     if ((type->flags & VALVE_TYPE_INDEX) == 0)
-        return;
-    last = table_count(type->members[0].type, scope) - 1;
-    last = last > type->high ? type->high : last;
-    *number = last < type->low
-                  ? type->low
-                  : type->low + valve_random_below(generation->random, last - type->low + 1);
+        return 0;
+    count = table_count(type->members[0].type, scope);
+    if (count <= type->low)
+        return -ELOOP;
+    count = count - 1 > type->high ? type->high + 1 : count;
+    *number = type->low + valve_random_below(generation->random, count - type->low);
+    return 0;
 }
 
-/* ---- What holds other values ------------------------------------------------------------------ */
+/* ---- What holds other values ----------------------------------------------------------------- */
 
 static int generate_member(struct generation *generation, const struct valve_member *member,
                            void *value, const struct scope *scope)
@@ -192,7 +195,10 @@ static bool is_table(const struct valve_member *member)
     return (member->type->flags & VALVE_TYPE_TABLE) != 0;
 }
 
-/* Before the indices: which optional members there are, and how long the tables will be. */
+/*
+ * Before the indices: which optional members there are, and how long the tables will be. Near the
+ * bottom an empty table may be the only way to an end, and may leave an index without a meaning.
+ */
 static void choose_members(struct generation *generation, const struct valve_type *type,
                            void *value)
 {
@@ -206,6 +212,10 @@ static void choose_members(struct generation *generation, const struct valve_typ
             continue;
         if (!is_frugal(generation))
             list.count += valve_random_below(generation->random, 6);
+        else if (generation->levels < 2 * FEW_LEVELS) {
+            list.count = valve_random_below(generation->random, 2);
+            generation->left_to_chance = true;
+        }
         memcpy((uint8_t *)value + member->offset, &list, sizeof list);
     }
 }
@@ -316,39 +326,48 @@ static int generate_arm(struct generation *generation, const struct valve_type *
                         ? smallest_arm(type)
                         : (unsigned)valve_random_below(generation->random, type->count);
     const struct valve_member *arm = &type->members[kind];
+    int r;
 
     memcpy(value, &kind, sizeof kind);
-    return arm->type == NULL ? 0 : generate_member(generation, arm, value, scope);
+    if (arm->type == NULL)
+        return 0;
+    if (type->shape == VALVE_SHAPE_CHOICE)
+        return generate_member(generation, arm, value, scope);
+    if (generation->levels == 0)
+        return -ELOOP;
+    generation->levels--;
+    r = generate_member(generation, arm, value, scope);
+    generation->levels++;
+    return r;
 }
 
+/* An array or a map. */
 static int generate_inside(struct generation *generation, const struct valve_type *type,
                            void *value, const struct scope *scope)
 {
-    switch ((unsigned)type->shape) {
-    case VALVE_SHAPE_LIST:
-        return generate_list(generation, type, value, scope);
-    case VALVE_SHAPE_MAP:
-        return generate_map(generation, type, value, scope);
-    case VALVE_SHAPE_SUM:
-    case VALVE_SHAPE_CHOICE:
-        return generate_arm(generation, type, value, scope);
-    default:
-        return generate_members(generation, type, value, scope);
-    }
+    int r;
+
+    if (generation->levels == 0)
+        return -ELOOP;
+    generation->levels--;
+    if (type->shape == VALVE_SHAPE_LIST)
+        r = generate_list(generation, type, value, scope);
+    else if (type->shape == VALVE_SHAPE_MAP)
+        r = generate_map(generation, type, value, scope);
+    else
+        r = generate_members(generation, type, value, scope);
+    generation->levels++;
+    return r;
 }
 
 /* Into a zeroed value. */
 static int generate(struct generation *generation, const struct valve_type *type, void *value,
                     const struct scope *scope)
 {
-    unsigned levels = generation->levels;
-    int r;
-
     spend(generation, 1);
     switch ((unsigned)type->shape) {
     case VALVE_SHAPE_UINT:
-        generate_uint(generation, type, value, scope);
-        return 0;
+        return generate_uint(generation, type, value, scope);
     case VALVE_SHAPE_INT:
         *(int64_t *)value = (int64_t)choose_number(generation, type);
         return 0;
@@ -365,33 +384,33 @@ static int generate(struct generation *generation, const struct valve_type *type
         return generate_any(generation, value);
     case VALVE_SHAPE_NIL:
         return 0;
+    case VALVE_SHAPE_SUM:
+    case VALVE_SHAPE_CHOICE:
+        return generate_arm(generation, type, value, scope);
     default:
-        break;
+        return generate_inside(generation, type, value, scope);
     }
-    if (type->shape != VALVE_SHAPE_CHOICE && levels > 0)
-        generation->levels--;
-    r = generate_inside(generation, type, value, scope);
-    generation->levels = levels;
-    return r;
 }
 
 int valve_generate(const struct valve_type *type, struct valve_random *random,
                    const struct valve_generate_limits *limits, struct valve_arena *arena,
                    void *ret_value)
 {
-    struct generation generation = {random, arena, limits->size, limits->max_depth};
-    size_t size;
-    int r;
+    struct generation generation = {.random = random, .arena = arena, .budget = limits->size};
+    int r = -ELOOP;
 
-    memset(ret_value, 0, type->size);
-    r = generate(&generation, type, ret_value, NULL);
-    if (r == 0 && valve_encoded_size(type, ret_value, limits->max_depth, &size) == -ELOOP) {
-        generation.budget = 0;
-        generation.levels = limits->max_depth;
+    for (unsigned tries = 0; r == -ELOOP && tries < TRIES; tries++) {
+        size_t size;
+
+        if (tries > 1 && !generation.left_to_chance)
+            break; /* it is too shallow even for the frugal */
+        generation.left_to_chance = false;
         memset(ret_value, 0, type->size);
+        generation.levels = limits->max_depth;
         r = generate(&generation, type, ret_value, NULL);
         if (r == 0)
             r = valve_encoded_size(type, ret_value, limits->max_depth, &size);
+        generation.budget = 0;
     }
     return r;
 }

@@ -99,7 +99,7 @@ void valve_generate_text(struct valve_random *random, char *data, size_t size)
     }
 }
 
-/* ---- Items ------------------------------------------------------------------------------------ */
+/* ---- Items ----------------------------------------------------------------------------------- */
 
 struct room {
     struct valve_random *random;
@@ -195,10 +195,11 @@ int valve_generate_any(struct valve_random *random, size_t size, unsigned levels
 {
     size_t room_size = size < LEAST_ROOM ? LEAST_ROOM : size;
     uint8_t *data = valve_arena_alloc(arena, room_size, 1);
-    struct room room = {random, data, data + room_size};
+    struct room room;
 
     if (data == NULL)
         return -ENOMEM;
+    room = (struct room){random, data, data + room_size};
     put_item(&room, levels);
     *ret_any = (struct valve_any){data, (size_t)(room.next - data)};
     return 0;

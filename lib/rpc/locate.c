@@ -25,7 +25,7 @@ struct locating {
  */
 static int locate_item(struct locating *locating, unsigned levels, uint64_t pending);
 
-/* ---- Refusals --------------------------------------------------------------------------------- */
+/* ---- Refusals -------------------------------------------------------------------------------- */
 
 static int refuse_break(struct locating *locating)
 {
@@ -56,7 +56,7 @@ static int refuse_depth(struct locating *locating, const uint8_t *place)
     return -ELOOP;
 }
 
-/* ---- Heads ------------------------------------------------------------------------------------ */
+/* ---- Heads ----------------------------------------------------------------------------------- */
 
 /* Whether all will be too long when so many bytes come yet. */
 static bool is_too_long(const struct locating *locating, uint64_t coming)
@@ -129,7 +129,7 @@ static int take_head(struct locating *locating, unsigned levels, uint64_t pendin
     return 0;
 }
 
-/* ---- What stands behind them ------------------------------------------------------------------ */
+/* ---- What stands behind them ----------------------------------------------------------------- */
 
 /* The body of a definite string. */
 static int locate_body(struct locating *locating, uint64_t size)

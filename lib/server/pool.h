@@ -15,7 +15,7 @@ int valve_pool_new(unsigned threads, struct valve_pool **ret_pool);
 /*
  * Ends the threads, once they have worked on what is queued, and frees the pool. A thread that the
  * kernel holds is waited for until `deadline`; then false is returned: the pool is still there, and
- * it and all that its jobs refer to must stay until another call returns true, or the process exits.
+ * it and all that its jobs refer to must stay until another call returns true, or the process ends.
  */
 bool valve_pool_free(struct valve_pool *pool, uint64_t deadline);
 

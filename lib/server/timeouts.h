@@ -35,7 +35,7 @@ struct valve_server_options;
 void valve_timeouts_init(struct valve_timeouts *timeouts,
                          const struct valve_server_options *options);
 
-/* Puts a connection into a queue, out of the one it is in; what is measured began at `since` (ms). */
+/* Puts a connection into a queue, out of the one it is in; what is measured began at `since` ms. */
 void valve_timeouts_set(struct valve_worker *worker, struct valve_connection *connection,
                         enum valve_timeout timeout, uint32_t since);
 

@@ -88,7 +88,7 @@ int valve_worker_init(struct valve_worker *worker, struct valve_server *server, 
 /* Frees what init made; its thread has been joined, or was never started. */
 void valve_worker_fini(struct valve_worker *worker);
 
-/* Starts and ends its thread. end: all connections are cut, if any is left; waits for the thread. */
+/* Starts and ends its thread. end: connections that are left are cut; waits for the thread. */
 int valve_worker_start(struct valve_worker *worker);
 void valve_worker_end(struct valve_worker *worker);
 

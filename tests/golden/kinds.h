@@ -8,6 +8,10 @@
 extern "C" {
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wshadow" /* a call is named as a struct */
+#pragma GCC diagnostic ignored "-Wpedantic" /* C99 initializers before C++20 */
+#if __GNUC__ >= 12
+#pragma GCC diagnostic ignored "-Wc++20-extensions"
+#endif
 #endif
 
 /* Of the schema: equal where the same travels. See valve-cddl(1), EVOLUTION. */

@@ -2,11 +2,15 @@
 /*
  * valvectl, the client of valved: the table of its commands.
  */
+#define _GNU_SOURCE
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "commands.h"
+#include "message.h"
 #include "options.h"
 #include "save.h"
 #include "session.h"
@@ -41,17 +45,28 @@ static int hold_standard_descriptors(void)
     return 0;
 }
 
+/* Help or version have been printed: that is all that was asked. */
+static int end_of_help(void)
+{
+    if (fflush(stdout) == 0 && !ferror(stdout) && fclose(stdout) == 0)
+        return STATUS_DONE;
+    complain("writing to stdout: %s", strerrordesc_np(errno));
+    return STATUS_LOCAL;
+}
+
 int main(int argc, char **argv)
 {
     struct options options;
     struct session session;
 
-    if (hold_standard_descriptors() < 0)
+    if (hold_standard_descriptors() < 0) {
+        complain("cannot open /dev/null for a standard stream that is closed");
         return STATUS_LOCAL;
+    }
     if (options_parse(argc, argv, &options) < 0)
         return STATUS_USAGE;
-    if (options.command == NULL) /* help or version: they have been printed */
-        return fflush(stdout) == 0 && fclose(stdout) == 0 ? STATUS_DONE : STATUS_LOCAL;
+    if (options.command == NULL)
+        return end_of_help();
     save_handle_signals();
     if (session_open(&session, &options) == 0)
         options.command->run(&session);

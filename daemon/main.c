@@ -102,7 +102,7 @@ static bool read_command_line(struct valved *valved, int argc, char **argv)
     int r = options_parse(argc, argv, &valved->options, &status);
 
     if (r < 0)
-        valved->status = fflush(stdout) == 0 ? status : EXIT_FAILURE;
+        valved->status = fflush(stdout) == 0 && !ferror(stdout) ? status : EXIT_FAILURE;
     return r == 0;
 }
 
@@ -389,8 +389,10 @@ int main(int argc, char **argv)
     static struct valved valved = {.status = EXIT_FAILURE}; /* threads may outlive main() */
     bool ready;
 
-    if (!hold_standard_descriptors())
+    if (!hold_standard_descriptors()) {
+        fputs("valved: cannot open /dev/null for a standard stream that is closed\n", stderr);
         return EXIT_FAILURE;
+    }
     log_init(&valved.log, VALVE_LOG_INFO);
     metrics_init();
     ready = read_command_line(&valved, argc, argv) && read_configuration(&valved) &&

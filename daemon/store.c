@@ -34,7 +34,7 @@ static int probe_kernel(struct store *store)
     int r = store_statx(store->root, "", AT_EMPTY_PATH, &store->identity);
     struct statfs system;
 
-    if (r == 0 && fstatfs(store->root, &system) == 0)
+    if (r == 0 && TEMP_FAILURE_RETRY(fstatfs(store->root, &system)) == 0)
         store->file_system = (long)system.f_type;
     store->storage = store_storage_of(store->root);
     if (r < 0 || store->by_hand)
@@ -93,11 +93,12 @@ int store_new(const struct store_options *options, struct store **ret_store)
     store->by_hand = options->by_hand;
     store->descriptors = -1;
     store->path = realpath(options->root, NULL);
-    store->root = open(options->root, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    store->root = store_openat(AT_FDCWD, options->root, O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (store->root < 0 || !store->path)
         return -errno;
     if (!store->by_hand)
-        store->descriptors = open("/proc/self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC);
+        store->descriptors = store_openat(AT_FDCWD, "/proc/self/fd",
+                                          O_PATH | O_DIRECTORY | O_CLOEXEC);
     r = copy_patterns(options->hide, &store->hide);
     if (r == 0)
         r = probe_kernel(store);
@@ -170,7 +171,7 @@ static int open_found(const struct store *store, const char *path, unsigned how,
         r = open_again(store, path, how, found, &opened);
     } else {
         snprintf(name, sizeof name, "%d", *descriptor);
-        opened = openat(store->descriptors, name, READ_FLAGS);
+        opened = store_openat(store->descriptors, name, READ_FLAGS);
         r = opened < 0 ? -errno : 0;
     }
     if (r < 0)

@@ -41,7 +41,7 @@ static void steps_free(struct steps **steps)
 
 static int open_root(const struct store *store)
 {
-    int descriptor = openat(store->root, ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    int descriptor = store_openat(store->root, ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
 
     return descriptor < 0 ? -errno : descriptor;
 }
@@ -135,7 +135,7 @@ static int steps_redo(struct steps *steps)
 
         memcpy(name, next, size);
         name[size] = '\0';
-        inner = openat(directory, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+        inner = store_openat(directory, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
         if (inner < 0)
             return errno == ENOENT || errno == ENOTDIR || errno == ELOOP ? -EAGAIN : -errno;
         cleanup_descriptor(&directory);
@@ -173,8 +173,8 @@ static int steps_look(const struct steps *steps, int descriptor, struct statx *r
 /* Opens the last component as was asked. */
 static int steps_finish(const struct steps *steps, const char *name, int flags, int *ret_descriptor)
 {
-    cleanup(cleanup_descriptor) int descriptor = openat(steps->directory, name,
-                                                        flags | O_NOFOLLOW | O_CLOEXEC);
+    cleanup(cleanup_descriptor) int descriptor = store_openat(steps->directory, name,
+                                                              flags | O_NOFOLLOW | O_CLOEXEC);
     struct statx status;
     int r;
 
@@ -192,8 +192,8 @@ static int steps_finish(const struct steps *steps, const char *name, int flags, 
 /* Takes one component that is no dots: 1 if it was the last, and *ret_descriptor is set. */
 static int steps_descend(struct steps *steps, const char *name, int flags, int *ret_descriptor)
 {
-    cleanup(cleanup_descriptor) int descriptor = openat(steps->directory, name,
-                                                        O_PATH | O_NOFOLLOW | O_CLOEXEC);
+    cleanup(cleanup_descriptor) int descriptor = store_openat(steps->directory, name,
+                                                              O_PATH | O_NOFOLLOW | O_CLOEXEC);
     struct statx status;
     int r;
 

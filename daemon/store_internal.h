@@ -45,6 +45,9 @@ int store_resolve(const struct store *store, const char *path, int flags, unsign
 int store_resolve_by_hand(const struct store *store, const char *path, int flags, unsigned how,
                           int *ret_descriptor);
 
+/* openat(), once more when a signal comes in between: a descriptor, or -1 and errno. */
+int store_openat(int directory, const char *name, int flags);
+
 /* What store_look_at() and the resolution by hand ask of the kernel. */
 int store_statx(int directory, const char *name, int flags, struct statx *ret_status);
 

@@ -53,6 +53,16 @@ int store_resolve(const struct store *store, const char *path, int flags, unsign
     return 0;
 }
 
+int store_openat(int directory, const char *name, int flags)
+{
+    int descriptor;
+
+    do
+        descriptor = openat(directory, name, flags);
+    while (descriptor < 0 && errno == EINTR);
+    return descriptor;
+}
+
 int store_statx(int directory, const char *name, int flags, struct statx *ret_status)
 {
     unsigned mask = STATX_TYPE | STATX_SIZE | STATX_MTIME;

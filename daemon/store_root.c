@@ -33,7 +33,8 @@ static bool replaces_root(const struct store *store, int candidate, struct statx
 {
     struct statfs system;
 
-    return fstatfs(candidate, &system) == 0 && (long)system.f_type == store->file_system &&
+    return TEMP_FAILURE_RETRY(fstatfs(candidate, &system)) == 0 &&
+           (long)system.f_type == store->file_system &&
            store_statx(candidate, "", AT_EMPTY_PATH | AT_STATX_FORCE_SYNC, ret_status) == 0 &&
            (ret_status->stx_attributes & STATX_ATTR_MOUNT_ROOT) ==
                (store->identity.stx_attributes & STATX_ATTR_MOUNT_ROOT);
@@ -46,7 +47,7 @@ bool store_renew_root(const struct store *store)
 
     if (!is_dead(store->root))
         return false;
-    descriptor = open(store->path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    descriptor = store_openat(AT_FDCWD, store->path, O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (descriptor < 0 || !replaces_root(store, descriptor, &status))
         return false;
     /* Whoever resolves a path meanwhile has the one or the other: the number stays. */

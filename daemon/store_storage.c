@@ -4,8 +4,10 @@
  */
 #include <config.h>
 
+#include <errno.h>
 #include <linux/magic.h>
 #include <sys/vfs.h>
+#include <unistd.h>
 
 #include "daemon/store_internal.h"
 
@@ -28,7 +30,7 @@ enum store_storage store_storage_of(int descriptor)
 {
     struct statfs status;
 
-    if (fstatfs(descriptor, &status) < 0)
+    if (TEMP_FAILURE_RETRY(fstatfs(descriptor, &status)) < 0)
         return STORE_REMOTE;
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
         if ((long)status.f_type == kinds[i].magic)

@@ -4,8 +4,10 @@
  *
  * Under AddressSanitizer what is not handed out is poisoned, with a gap behind each piece.
  */
+#define _GNU_SOURCE
 #include "cddl/pool.h"
 
+#include <errno.h>
 #include <stdalign.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -46,7 +48,7 @@ struct cddl_pool_block {
 
 static void out_of_memory(void)
 {
-    fputs("valve-cddl: out of memory\n", stderr);
+    fprintf(stderr, "%s: out of memory\n", program_invocation_short_name);
     exit(EX_OSERR);
 }
 

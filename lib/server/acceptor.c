@@ -5,6 +5,7 @@
 #include "server/acceptor.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -91,20 +92,41 @@ static struct valve_worker *least_loaded(struct valve_acceptor *acceptor)
 
 /* ---- Pause and resume ---- */
 
-static void switch_listeners(struct valve_acceptor *acceptor, bool on)
+/* Returns whether all of them are what they should be. */
+static bool switch_listeners(struct valve_acceptor *acceptor, bool on)
 {
+    bool all = true;
+
     for (unsigned i = 0; i < acceptor->count; i++) {
         struct evconnlistener *event = acceptor->listeners[i].event;
 
-        if (event != NULL)
-            (void)!(on ? evconnlistener_enable(event) : evconnlistener_disable(event));
+        if (event != NULL &&
+            (on ? evconnlistener_enable(event) : evconnlistener_disable(event)) < 0)
+            all = false;
     }
+    return all;
+}
+
+/*
+ * Where not even an alarm can be set, the main thread waits here: it has nothing more urgent to do
+ * than to accept. What it sends itself then needs no memory, and lets a signal come first.
+ */
+static void retry_later(struct valve_acceptor *acceptor)
+{
+    const struct timeval while_ = {.tv_usec = RETRY_MS * 1000};
+
+    if (event_add(acceptor->retry, &while_) == 0)
+        return;
+    poll(NULL, 0, RETRY_MS);
+    if (!atomic_flag_test_and_set(&acceptor->freed_posted))
+        valve_mailbox_post(&acceptor->server->mailbox, &acceptor->freed);
 }
 
 static void resume(struct valve_acceptor *acceptor)
 {
     atomic_store(&acceptor->paused, false);
-    switch_listeners(acceptor, true);
+    if (!switch_listeners(acceptor, true))
+        retry_later(acceptor);
 }
 
 static bool is_full(const struct valve_server *server)
@@ -146,11 +168,9 @@ static void pause_until_freed(struct valve_acceptor *acceptor)
 
 static void pause_for_a_while(struct valve_acceptor *acceptor, int error)
 {
-    const struct timeval while_ = {.tv_usec = RETRY_MS * 1000};
-
     pause_accepting(acceptor);
     valve_count(&acceptor->pauses_exhausted, 1);
-    event_add(acceptor->retry, &while_);
+    retry_later(acceptor);
     complain(acceptor, strerror(error));
 }
 
@@ -278,24 +298,30 @@ int valve_acceptor_add(struct valve_acceptor *acceptor, struct valve_server *ser
     return 0;
 }
 
+static int start_listener(struct valve_listener *listener, struct event_base *base)
+{
+    /* Enabled by itself: a listener that is made enabled does not say when that failed. */
+    listener->event = evconnlistener_new(base, on_accept, listener,
+                                         LEV_OPT_CLOSE_ON_EXEC | LEV_OPT_DISABLED, 0,
+                                         listener->listening.descriptor);
+    if (listener->event == NULL)
+        return -ENOMEM;
+    evconnlistener_set_error_cb(listener->event, on_error);
+    return evconnlistener_enable(listener->event) < 0 ? -ENOMEM : 0;
+}
+
 int valve_acceptor_start(struct valve_acceptor *acceptor)
 {
     struct event_base *base = acceptor->server->base;
+    int r = 0;
 
     acceptor->freed.deliver = on_freed;
     acceptor->retry = event_new(base, -1, 0, on_retry, acceptor);
     if (acceptor->retry == NULL)
         return -ENOMEM;
-    for (unsigned i = 0; i < acceptor->count; i++) {
-        struct valve_listener *listener = &acceptor->listeners[i];
-
-        listener->event = evconnlistener_new(base, on_accept, listener, LEV_OPT_CLOSE_ON_EXEC, 0,
-                                             listener->listening.descriptor);
-        if (listener->event == NULL)
-            return -ENOMEM;
-        evconnlistener_set_error_cb(listener->event, on_error);
-    }
-    return 0;
+    for (unsigned i = 0; r == 0 && i < acceptor->count; i++)
+        r = start_listener(&acceptor->listeners[i], base);
+    return r;
 }
 
 void valve_acceptor_stop(struct valve_acceptor *acceptor)

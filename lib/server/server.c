@@ -104,9 +104,10 @@ static void drain(struct valve_server *server)
     if (server->options.stopping != NULL)
         server->options.stopping(server->options.log_context);
     valve_acceptor_stop(&server->acceptor);
-    event_add(server->drain_alarm, &patience);
     for (unsigned i = 0; i < server->worker_count; i++)
         valve_mailbox_post(&server->workers[i].mailbox, &server->workers[i].stop);
+    if (event_add(server->drain_alarm, &patience) < 0)
+        cut(server); /* without an alarm a drain might never end */
 }
 
 /* The first stop drains, the second cuts. */

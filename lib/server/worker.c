@@ -5,6 +5,7 @@
 #include "server/worker.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +22,7 @@
 
 #define WARM_STACKS  64
 #define NS_PER_MS    1000000
+#define BLIND_MS     1         /* between two looks, where no alarm can be set */
 #define MEMORY_RETRY 100000000 /* ns: nobody tells when memory has come free elsewhere */
 
 /*
@@ -125,8 +127,11 @@ static uint64_t earlier(uint64_t a, uint64_t b)
     return a < b ? a : b;
 }
 
-/* Rings no later than the next deadline. An alarm that is early is left: it only costs a turn. */
-static void set_alarm(struct valve_worker *worker)
+/*
+ * Rings no later than the next deadline. An alarm that is early is left: it only costs a turn.
+ * Returns whether it is set.
+ */
+static bool set_alarm(struct valve_worker *worker)
 {
     uint64_t next = earlier(valve_scheduler_next_deadline(worker->scheduler),
                             earlier(valve_timeouts_next(worker), valve_pulse_next(worker)));
@@ -136,12 +141,14 @@ static void set_alarm(struct valve_worker *worker)
     if (worker->no_stack && valve_worker_has_waiting(worker))
         next = earlier(next, worker->now + MEMORY_RETRY);
     if (next >= worker->alarm_at)
-        return;
+        return true;
     wait = next > worker->now ? next - worker->now : 0;
     timeout.tv_sec = (time_t)(wait / 1000000000);
     timeout.tv_usec = (suseconds_t)(wait % 1000000000 / 1000) + 1;
-    if (event_add(worker->alarm, &timeout) == 0)
-        worker->alarm_at = next;
+    if (event_add(worker->alarm, &timeout) < 0)
+        return false;
+    worker->alarm_at = next;
+    return true;
 }
 
 static void on_alarm(evutil_socket_t descriptor, short what, void *argument)
@@ -321,7 +328,10 @@ static void run_until_stopped(struct valve_worker *worker)
     while (!has_ended(worker)) {
         bool more = worker->deferred.count > 0 || !valve_wait_queue_empty(&worker->next_turn);
 
-        set_alarm(worker);
+        if (!set_alarm(worker) && !more) {
+            poll(NULL, 0, BLIND_MS); /* there is no memory: deadlines are looked at so often */
+            more = true;
+        }
         /* ONCE in both cases: without it libevent goes on as long as anything is ready. */
         event_base_loop(worker->base, more ? EVLOOP_ONCE | EVLOOP_NONBLOCK : EVLOOP_ONCE);
         turn(worker);

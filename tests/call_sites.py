@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: MIT
+"""Where programs call functions of other libraries, by their machine code and line tables."""
+import collections
+import pathlib
+import re
+import subprocess
+
+import support
+
+# "  4f2a:\te8 31 ...\tcall   3c40 <malloc@plt>", and the address of what follows.
+INSTRUCTION = re.compile(r"^ +([0-9a-f]+):\t")
+CALL = re.compile(r"\tcall +(?:[0-9a-f]+ <(\w+)@plt>|\*0x[0-9a-f]+\(%rip\) .*<(\w+)@)")
+
+
+def find_calls(binary, names):
+    """{(name, return address)} of all calls of these functions."""
+    lines = subprocess.run(["objdump", "-d", "--no-show-raw-insn", binary], check=True, text=True,
+                           stdout=subprocess.PIPE).stdout.splitlines()
+    found = set()
+    called = None
+    for line in lines:
+        instruction = INSTRUCTION.match(line)
+        if not instruction:
+            continue
+        if called:
+            found.add((called, int(instruction[1], 16)))
+        call = CALL.search(line)
+        name = call and (call[1] or call[2])
+        name = "openat2" if name == "syscall" else name
+        called = name if name in names else None
+    return found
+
+
+def locate(binary, addresses):
+    """{return address: "lib/fiber/stacks.c:68"}."""
+    addresses = sorted(addresses)
+    lines = subprocess.run(
+        ["addr2line", "-e", binary], check=True, text=True, stdout=subprocess.PIPE,
+        input="".join(f"{address - 1:#x}\n" for address in addresses)).stdout.splitlines()
+    return {address: _from_source(line) for address, line in zip(addresses, lines)}
+
+
+def _from_source(line):
+    path, _, number = line.split(" ")[0].rpartition(":")
+    for top in (support.SOURCE, support.BUILD):
+        if pathlib.Path(path).is_relative_to(top):
+            path = str(pathlib.Path(path).relative_to(top))
+    return f"{path.removeprefix('./')}:{number}"
+
+
+class CallSites:
+    """Places in the source that call something which may fail, and what became of them."""
+
+    def __init__(self):
+        self._known = {}  # {binary: {(call, address): place}}
+        self.reached = collections.Counter()
+        self.failed = collections.Counter()
+
+    def add_binary(self, binary, names):
+        binary = str(pathlib.Path(binary).resolve())
+        if binary not in self._known:
+            calls = find_calls(binary, names)
+            places = locate(binary, {address for _, address in calls})
+            self._known[binary] = {(call, address): f"{places[address]} {call}"
+                                   for call, address in calls}
+        return self._known[binary]
+
+    def add_run(self, fault):
+        """What has happened to the program of a Fault."""
+        for (binary, call, address), (reached, failed) in fault.sites().items():
+            if place := self._known.get(binary, {}).get((call, address)):
+                self.reached[place] += reached
+                self.failed[place] += failed
+
+    def place(self, binary, call, address):
+        known = self._known.get(binary, {}).get((call, address))
+        return known or f"{pathlib.Path(binary).name}+{address:#x} {call}"
+
+    def all(self, *binaries):
+        return {place for binary in binaries
+                for place in self._known[str(pathlib.Path(binary).resolve())].values()}

@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: MIT
+"""
+Torture: each call that may fail does so once, in each of these scenarios, and then all calls do.
+
+Whatever fails, nothing crashes, hangs, leaks, loses a descriptor or gives a wrong answer; and when
+it is over, the same conversation is answered as ever. VALVE_TORTURE=full goes through all of it;
+else each test goes through the allocations, or as many other calls as a minute allows.
+"""
+import unittest
+
+import support
+import torture
+from torture_programs import Examples, Orders, Printing, StartAndStop, Valvectl
+from torture_server import Faults, Killed, OldKernel, Storms
+
+
+def setUpModule():
+    """What cannot be tortured."""
+    if support.WRAPPER or b"__tsan_init" in support.VALVED.read_bytes():
+        raise unittest.SkipTest("nothing can be preloaded before TSan or Valgrind")
+
+
+# Why the calls of a file may remain.
+ELSEWHERE = {
+    "client/progress.c": "only on a terminal (tests/test_valvectl.py has one)",
+    "daemon/main.c": "only with the journal as stderr (tests/test_process.py has one)",
+    "lib/fiber/overrun.c": "only in a process that a signal ends (tests/check_fiber_stacks.c)",
+    "lib/server/acceptor.c": "after errors of accept that only a broken program can get",
+    "lib/server/poll.c": "only in handlers that poll (tests/check_server_poll.c)",
+    "client/save.c": "only where a signal ends valvectl, or where there are no nameless files",
+}
+
+
+class CallSites(unittest.TestCase):
+    """Last of all."""
+
+    def test_reached(self):
+        sites = torture.SITES
+        every = sites.all(support.VALVED, support.VALVECTL, support.BUILD / ".libs/libvalve.so")
+        missed = sorted(every - set(+sites.reached))
+        failed = every & set(+sites.failed)
+        print(f"\n{torture.COUNT['single']} failures injected singly, and "
+              f"{torture.COUNT['lasting']} that lasted")
+        print(f"{len(every)} call sites, {len(every) - len(missed)} reached, {len(failed)} let fail")
+        for place in missed:
+            path, _, _ = place.partition(":")
+            print(f"  not reached: {place}: {ELSEWHERE.get(path, 'in none of these scenarios')}")
+        if torture.FULL:
+            self.assertGreaterEqual(len(every) - len(missed), 0.95 * len(every))
+
+
+def load_tests(loader, _tests, _pattern):
+    """In this order."""
+    return unittest.TestSuite(map(loader.loadTestsFromTestCase, [
+        Faults, OldKernel, Storms, Killed, StartAndStop, Valvectl, Orders, Examples,
+        Printing, CallSites]))
+
+
+if __name__ == "__main__":
+    unittest.main()

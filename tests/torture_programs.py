@@ -1,0 +1,401 @@
+# SPDX-License-Identifier: MIT
+"""Torture of programs from start to end: the part of tests/test_torture.py about their lives."""
+import contextlib
+import os
+import pathlib
+import signal
+import subprocess
+import unittest
+
+import cbor2
+
+import fault
+import support
+import torture
+from support import rows
+from torture import CONVERSATIONS, FULL, PATIENCE, converse, each_fault
+
+# ---- Start and stop ----------------------------------------------------------------------------
+
+
+class StartAndStop(unittest.TestCase):
+    def setUp(self):
+        self.injector = torture.make_fault(self, support.VALVED)
+        self.directory = support.scratch(self)
+        torture.fill(self.directory / "root")
+        self.socket = self.directory / "socket"
+        self.configuration = self.directory / "valve.ini"
+        group = "daemon"
+        self.configuration.write_text(f"""
+            [server]
+            workers = 1
+            io_threads = 2
+            max_connections = 100
+            [files]
+            root = {self.directory}/root
+            hide = *.part .*
+            [limits]
+            drain_timeout = 2s
+            [listen local]
+            address = unix:{self.socket}
+            mode = 0600
+            {f"group = {group}" if os.geteuid() == 0 else ""}
+            [listen 4]
+            address = 127.0.0.1:0
+            [listen 6]
+            address = [::1]:0
+            """.replace("            ", ""))
+
+    def start(self):
+        return support.Program("-c", self.configuration, environment=self.injector.environment | {
+            "NOTIFY_SOCKET": f"{self.directory}/notify", "JOURNAL_STREAM": "1:2"})
+
+    def wait_until_it_answers(self, program):
+        """Or has ended."""
+        def look():
+            with contextlib.suppress(OSError, EOFError):
+                return converse(f"unix:{self.socket}", CONVERSATIONS["small"], strict=False)
+            return program.process.poll() is not None
+
+        support.wait_until(look, "it answers or ends")
+
+    def run_once(self, *_):
+        """It starts, and then all is well and it stops; or it says what keeps it from starting."""
+        program = self.start()
+        try:
+            self.wait_until_it_answers(program)
+            self.injector.disarm()
+            if program.process.poll() is None:
+                converse(f"unix:{self.socket}", CONVERSATIONS["small"])
+                program.signal(signal.SIGTERM)
+                self.assertEqual(program.wait(), 0, program.log)
+            else:
+                self.assertIn(program.wait(), (1, 78), program.log)
+                last = self.injector.last
+                self.assertTrue("valved" in program.log or "valve.ini" in program.log
+                                or last and last[1] in torture.WRITERS, "it says nothing")
+        finally:
+            program.kill()
+            self.socket.unlink(missing_ok=True)
+
+    def test_start(self):
+        each_fault(self.injector, self, self.run_once,
+                   calls=None if FULL else fault.ALLOCATIONS | torture.MAKERS)
+
+    def test_start_on_a_stale_socket(self):
+        def attempt(*_):
+            with contextlib.closing(torture.unix_socket()) as stale:
+                stale.bind(str(self.socket))
+            self.run_once()
+
+        each_fault(self.injector, self, attempt,
+                   calls={"lstat", "socket", "connect", "close", "unlink", "bind", "listen"})
+
+    def test_start_without_any_memory(self):
+        for first in range(1, 300, 3 if FULL else 60):
+            with self.subTest(first):
+                self.injector.arm(fault.ALWAYS, first, calls=fault.ALLOCATIONS)
+                self.run_once()
+                self.injector.disarm()
+
+    def stop_once(self, *_):
+        first, variety = self.injector.chosen
+        self.injector.disarm()
+        program = self.start()
+        try:
+            self.wait_until_it_answers(program)
+            with support.Wire(f"unix:{self.socket}") as idle, \
+                    support.Wire(f"unix:{self.socket}") as partial, \
+                    support.Wire(f"unix:{self.socket}") as busy:
+                self.assertEqual(idle.ask({"Size": "small"}), {"Size": 5})
+                partial.send(cbor2.dumps([1, {"Get": "small"}])[:6])
+                busy.request(1, {"Get": "large"})
+                self.injector.arm(fault.ONCE, first, variety)
+                program.signal(signal.SIGHUP)
+                program.signal(signal.SIGTERM)
+                with contextlib.suppress(ConnectionError, EOFError):
+                    self.assertEqual(busy.reply()[1], {"Content": torture.LARGE})
+            self.assertEqual(program.wait(), 0, program.log)
+        finally:
+            program.kill()
+        self.assertFalse(self.socket.exists() and self.injector.last[1] not in (
+            "lstat", "unlink"), "the socket's file is left")
+        self.socket.unlink(missing_ok=True)
+
+    def test_stop(self):
+        each_fault(self.injector, self, self.stop_once)
+
+    def test_other_ways_to_be_started(self):
+        (self.directory / "bad.ini").write_text("[files]\nrooot = /\nhide = [\n")
+        for words in (["--dump-config", "-c", self.configuration], ["-t", "-c", self.configuration],
+                      ["--help"], ["--version"], ["--root", "/nowhere", "--listen", "unix:x"],
+                      ["-t", "--root", "root", "--listen", "unix:/a", "--listen", "unix:/b"],
+                      ["-t", "-c", "bad.ini"], ["--nonsense"], ["-t", "superfluous"], ["-c"],
+                      ["-c", ""], ["--allow", "all"], ["-t", "--allow", "get"],
+                      ["--dump-config", "--root", "root", "--listen", "unix:/a"],
+                      ["--root", "/nowhere", "--listen", "unix:/tmp/x"]):
+            with self.subTest(words[0]):
+                each_fault(self.injector, self, lambda *_: self.run_program(words))
+
+    def run_program(self, words):
+        result = subprocess.run([support.VALVED, *words], capture_output=True, check=False,
+                                cwd=self.directory, timeout=PATIENCE,
+                                env=os.environ | self.injector.environment)
+        self.assertIn(result.returncode, (0, 1, 64, 78), result.stderr.decode())
+        self.assertNotRegex(result.stderr.decode(), support.REPORT)
+
+
+# ---- valvectl, and programs on libvalve ----------------------------------------------------------
+
+
+# In all their calls, even where there is little time.
+THOROUGH = {"list", "get", "--help"}
+
+
+@support.expand
+class Valvectl(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.injector = torture.make_fault(cls, support.VALVECTL)
+        cls.server = cls.enterClassContext(support.Server(tcp=True))
+        torture.fill(cls.server.root)
+
+    @rows([
+        ("list", ["list", "-l"], None),
+        ("list_for_programs", ["list", "--json"], None),
+        ("size", ["size", "small", "large"], b"5\tsmall"),
+        ("exists", ["exists", "small", "d/1"], b""),
+        ("missing", ["exists", "missing"], None),
+        ("get", ["get", "-o", "-", "small", "d/2"], b"small22"),
+        ("get_into", ["get", "-o", "into/", "d/e/deep", "large"], None),
+        ("get_here", ["get", "small"], b""),
+        ("get_two_here", ["get", "small", "d/2"], b""),
+        ("del", ["del", "victim"], b""),
+        ("ping", ["ping", "-c", "2", "-i", "1ms"], None),
+        ("files_from", ["get", "-o", "-", "--files-from", "names"], b"small22"),
+        ("help", ["--help"], None),
+        ("version", ["--version"], None),
+        ("get_under_a_path", ["get", "-o", "sub/copy", "small"], None),
+        ("get_into_what_is_no_file", ["get", "-o", "/dev/null", "small"], None),
+        ("sizes_of_many", ["size", "--json", *["d/" + "x" * 200] * 3, *["small"] * 80], None),
+        ("get_some_that_are_missing", ["get", "-o", "into/", "missing", "d/1", "d/e/deep"], None),
+        ("nobody_there", ["-H", "unix:nobody", "list"], None),
+    ])
+    def test_one_call_fails(self, words, printed):
+        self.enterContext(contextlib.chdir(support.scratch(self)))
+        pathlib.Path("names").write_bytes(b"small\nd/2\n")
+        pathlib.Path("sub").mkdir()
+        addresses = [self.server.address, self.server.tcp_address][:2 if FULL else 1]
+        for address in addresses:
+            host = [] if words[0] == "-H" else ["-H", address]
+            self.injector.disarm()
+            expected = self.run_once([*host, *words], None)
+            each_fault(self.injector, self, lambda *_: self.run_once([*host, *words], expected),
+                       calls=None if FULL or words[0] in THOROUGH else fault.ALLOCATIONS)
+
+    def run_once(self, words, expected):
+        """Status and output; as expected, or a failure that is explained."""
+        (self.server.root / "victim").write_bytes(b"v")
+        os.utime(self.server.root / "victim", (1, 1))
+        result = subprocess.run([support.VALVECTL, "-t", "2s", *words],
+                                capture_output=True, check=False,
+                                timeout=PATIENCE, env=os.environ | self.injector.environment)
+        problems = result.stderr.decode()
+        self.assertNotRegex(problems, support.REPORT)
+        self.assertIn(result.returncode, range(7), problems)
+        if expected is None or "ping" in words:
+            return result
+        called = self.injector.last and self.injector.last[1]
+        if result.returncode == expected.returncode:
+            if called != "localtime_r":  # then the time is printed in another form
+                self.assertEqual(result.stdout, expected.stdout, problems)
+        else:
+            self.assertTrue("valvectl: " in problems or called in torture.WRITERS,
+                            f"ends with {result.returncode} and without a word")
+        if result.returncode == 0:
+            self.check_saved()
+        return result
+
+    def check_saved(self):
+        """What is there under its name is whole."""
+        for name in ("small", "into/large", "into/d/e/deep"):
+            path = pathlib.Path(name)
+            if path.exists():
+                self.assertEqual(path.read_bytes(), (self.server.root / name.removeprefix(
+                    "into/")).read_bytes())
+
+
+class Orders(unittest.TestCase):
+    """A service with streams, one-way calls and answers that come later."""
+
+    PROGRAM = support.BUILD / "tests/order_server"
+
+    def setUp(self):
+        self.injector = torture.make_fault(self, self.PROGRAM)
+        self.directory = support.scratch(self)
+        self.begin()
+
+    def begin(self):
+        self.process = subprocess.Popen(
+            [self.PROGRAM, f"unix:{self.directory}/socket"], stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            env=os.environ | self.injector.environment)
+        self.addCleanup(self.end, self.process)
+        self.address = self.process.stdout.readline().rstrip().removeprefix("listening on ")
+        self.talk(strict=True)
+
+    def end(self, process):
+        if process.poll() is None:
+            process.terminate()
+        _, problems = process.communicate(timeout=support.DEADLINE)
+        self.assertNotRegex(problems, support.REPORT)
+        self.assertIn(process.returncode, (0, -signal.SIGKILL), problems)
+
+    def talk(self, strict):
+        """A stream, a note, a promise that is kept, and a call that is cancelled."""
+        try:
+            with support.Wire(self.address) as wire:
+                wire.socket.settimeout(PATIENCE)
+                ended = self.order(wire, strict)
+        except (cbor2.CBORDecodeEOF, ConnectionError):
+            if strict:
+                raise
+            return
+        if strict:
+            self.assertEqual((ended[1], ended[3]), ({"Done": 2000}, {"Done": 5}))
+
+    def order(self, wire, strict):
+        """The ends of all that were ordered."""
+        ended, items = {}, 0
+        for id, text in enumerate(["count 2000", "note", "keep 1", "give 1 5", "sleep"], 1):
+            wire.request(4294967295 if text == "note" else id, {"Do": text})
+        wire.request(5, None)
+        while len(ended) < 4:
+            item = wire.item()
+            if len(item) == 3:
+                items += 1
+                self.assertEqual(item, [1, items, True])
+            else:
+                ended[item[0]] = item[1]
+            if not strict and 4 in ended and 3 not in ended and "Error" in ended[4]:
+                wire.request(3, None)  # nobody will keep that promise now
+        self.assertTrue(items == 2000 or "Error" in ended[1])
+        return ended
+
+    def hit(self, *_):
+        try:
+            self.talk(strict=False)
+            self.injector.disarm()
+            self.talk(strict=True)
+        except Exception:
+            self.process.kill()
+            self.begin()
+            raise
+
+    def test_one_call_fails(self):
+        each_fault(self.injector, self, self.hit)
+
+
+@support.expand
+class Examples(unittest.TestCase):
+    """Programs on the shared library: the server, and then the client, are hit all their life."""
+
+    WORDS = {"calc": "let x 5 mul add x 1 x".split(" "), "graph": ["1-2", "2-3"]}
+
+    def setUp(self):
+        self.address = f"unix:{support.scratch(self)}/socket"
+
+    def program(self, name, side):
+        return support.BUILD / "examples" / name / f"{name}_{side}"
+
+    def environment(self, injector):
+        return os.environ | injector.environment
+
+    def serve(self, name, injector):
+        return subprocess.Popen([self.program(name, "server"), self.address],
+                                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                stderr=subprocess.PIPE, env=self.environment(injector), text=True)
+
+    def ask(self, name, injector):
+        result = subprocess.run([self.program(name, "client"), self.address, *self.WORDS[name]],
+                                capture_output=True, env=self.environment(injector), text=True,
+                                timeout=PATIENCE, check=False)
+        self.assertNotRegex(result.stderr, support.REPORT)
+        self.assertIn(result.returncode, range(99), result.stderr)
+        return result
+
+    @rows([("calc", "calc"), ("graph", "graph")])
+    def test_client(self, name):
+        server = self.serve(name, torture.make_fault(self, self.program(name, "server")))
+        self.assertIn("listening", server.stdout.readline())
+        injector = torture.make_fault(self, self.program(name, "client"))
+        expected = self.ask(name, injector)
+
+        def attempt(*_):
+            result = self.ask(name, injector)
+            if result.returncode == 0 and injector.last and injector.last[1] not in torture.WRITERS:
+                self.assertEqual(result.stdout, expected.stdout)
+
+        each_fault(injector, self, attempt)
+        server.terminate()
+        self.assertEqual(server.communicate()[1], "")
+
+    @rows([("calc", "calc")])
+    def test_server(self, name):
+        injector = torture.make_fault(self, self.program(name, "server"))
+        client = torture.make_fault(self, self.program(name, "client"))
+
+        def attempt(*_):
+            server = self.serve(name, injector)
+            try:
+                if "listening" in server.stdout.readline():
+                    self.ask(name, client)
+                    injector.disarm()
+                    self.assertEqual(self.ask(name, client).stdout, "30\n")
+                server.terminate()
+                _, problems = server.communicate(timeout=PATIENCE)
+            finally:
+                server.kill()
+                server.communicate()
+            self.assertNotRegex(problems, support.REPORT)
+            self.assertIn(server.returncode, (0, 1, -signal.SIGTERM), problems)
+            self.assertTrue(server.returncode != 1 or problems, "it says nothing")
+
+        each_fault(injector, self, attempt,
+                   calls=None if FULL else fault.ALLOCATIONS | torture.MAKERS)
+
+
+class Printing(unittest.TestCase):
+    """valve-cbor, which prints by functions of libvalve."""
+
+    PROGRAM = support.BUILD / "valve-cbor"
+    SCHEMA = support.SOURCE / "tests/zoo.cddl"
+    ITEMS = [
+        {"Ask": [0, -1, b"\1", "t\n\"", [1], {"k": None, 2: True}, cbor2.CBORTag(1, False),
+                 cbor2.CBORSimpleValue(99), cbor2.undefined, 1.5, -0.0, float("inf"),
+                 float("-inf"), float("nan")]},
+        {"Look": {str(number): number for number in range(40)}},
+    ]
+
+    def run_once(self, *words):
+        result = subprocess.run([self.PROGRAM, *words], input=self.items, capture_output=True,
+                                timeout=PATIENCE, check=False,
+                                env=os.environ | self.injector.environment)
+        problems = result.stderr.decode()
+        self.assertNotRegex(problems, support.REPORT)
+        self.assertIn(result.returncode, (0, 1, 71), problems)
+        called = self.injector.last and self.injector.last[1]
+        self.assertTrue(result.returncode == 0 or problems or called in torture.WRITERS,
+                        "it says nothing")
+        return result.stdout if result.returncode == 0 else None
+
+    def test_print_and_convert(self):
+        self.injector = torture.make_fault(self, self.PROGRAM)
+        for command in ("print", "convert"):
+            self.items = b"".join(map(cbor2.dumps, self.ITEMS))
+            words = (command, self.SCHEMA)
+            expected = self.run_once(*words)
+            self.assertIsNotNone(expected)
+            each_fault(self.injector, self,
+                       lambda *_: self.assertIn(self.run_once(*words), (None, expected)),
+                       calls=None if FULL else fault.ALLOCATIONS)

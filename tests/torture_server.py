@@ -1,0 +1,245 @@
+# SPDX-License-Identifier: MIT
+"""Torture of a valved that lives on: the part of tests/test_torture.py about its answers."""
+import contextlib
+import errno
+import os
+import signal
+import subprocess
+import time
+import unittest
+
+import fault
+import support
+import torture
+from support import KIB, rows
+from torture import CONVERSATIONS, FULL, OK, PATIENCE, converse, each_fault
+
+SHORT_PATIENCE = 0.2  # seconds, where nothing needs to be answered
+
+SETTINGS = {
+    "listen 1": {"address": "127.0.0.1:0", "allow": "list size get exists del"},
+    "server": {"workers": 1, "io_threads": 2},
+    "limits": {"io_timeout": "300ms", "drain_timeout": "2s"},
+}
+
+
+class Living(unittest.TestCase):
+    """One server, hit by one fault after another, must answer as ever after each."""
+
+    broken = {}
+    settings = SETTINGS
+    tcp = False
+
+    @classmethod
+    def setUpClass(cls):
+        cls.injector = torture.make_fault(cls, support.VALVED)
+        cls.injector.break_calls(cls.broken)
+        cls.stack = cls.enterClassContext(contextlib.ExitStack())
+        cls.begin()
+
+    @classmethod
+    def begin(cls):
+        cls.server = cls.stack.enter_context(support.Server(
+            tcp=True, settings=cls.settings, environment=cls.injector.environment))
+        cls.address = cls.server.tcp_address if cls.tcp else cls.server.address
+        torture.fill(cls.server.root)
+        for conversation in CONVERSATIONS.values():
+            cls.prepare()
+            converse(cls.address, conversation)
+        cls.descriptors = cls.server.descriptors()
+        cls.resident = cls.server.resident()
+
+    @classmethod
+    def prepare(cls):
+        for name in ("victim", "d/victim"):
+            (cls.server.root / name).write_bytes(b"v" * 1000)
+
+    @classmethod
+    def restart(cls):
+        """After a finding: what follows shall not suffer from it."""
+        cls.server.program.kill()
+        cls.begin()
+
+    def check_victims(self, answers):
+        """A file is wholly there or gone, and gone if that was answered."""
+        for id, name in enumerate(("victim", "d/victim"), 1):
+            victim = self.server.root / name
+            if victim.exists():
+                self.assertEqual(victim.read_bytes(), b"v" * 1000)
+                self.assertNotEqual(answers.get(id), OK)
+
+    def expect_recovered(self, conversation):
+        self.prepare()
+        converse(self.address, conversation)
+        self.server.expect_descriptors(self.descriptors)
+
+    def hit(self, conversation, may_hang=False):
+        """The conversation while faults are armed, and again when they are not."""
+        patience = SHORT_PATIENCE if may_hang else PATIENCE
+        answers = {}
+        try:
+            self.prepare()
+            try:
+                answers = converse(self.address, conversation, strict=False, patience=patience)
+            except TimeoutError:
+                if not may_hang:
+                    raise
+            self.injector.disarm()
+            # What had begun has ended, then, even if it was to be accepted still.
+            converse(self.address, CONVERSATIONS["small"])
+            self.server.expect_descriptors(self.descriptors)
+            if "Del" in conversation[0][0]:
+                self.check_victims(answers)
+            self.expect_recovered(conversation)
+        except Exception:
+            self.restart()
+            raise
+
+    def tearDown(self):
+        if not support.INSTRUMENTED:
+            self.assertLess(self.server.resident() - self.resident, 1024 * KIB)
+
+
+@support.expand
+class Faults(Living):
+    @rows([(name, name) for name in CONVERSATIONS])
+    def test_one_call_fails(self, name):
+        each_fault(self.injector, self,
+                   lambda *_: self.hit(CONVERSATIONS[name]))
+
+    @rows([(name, name) for name in CONVERSATIONS])
+    def test_all_calls_fail_from_one_on(self, name):
+        """Until told otherwise; then what had begun is given up, and all is well again."""
+        self.endure(CONVERSATIONS[name], range(1, 60, 1 if FULL else 25))
+
+    def test_no_memory_until_told_otherwise(self):
+        for conversation in CONVERSATIONS.values():
+            self.endure(conversation, range(1, 20, 1 if FULL else 3), calls=fault.ALLOCATIONS)
+
+    def test_no_stack_can_be_mapped(self):
+        for calls in ({"mmap"}, {"madvise", "mprotect"}):
+            self.endure(CONVERSATIONS["pipelined"], [1], calls=calls)
+
+    def endure(self, conversation, numbers, **options):
+        findings = torture.Findings(self.injector)
+        for variety in torture.VARIETIES:
+            for number in numbers:
+                self.injector.arm(fault.ALWAYS, number, variety, **options)
+                with findings.of(number, variety):
+                    self.hit(conversation, may_hang=True)
+                torture.COUNT["lasting"] += 1
+        if findings:
+            self.fail("\n\n".join(findings))
+
+
+class OldKernel(Living):
+    """The same where openat2 and guards without mprotect are unknown, and nothing is in memory."""
+
+    broken = {"openat2": errno.ENOSYS, "madvise": errno.EINVAL, "preadv2": errno.EOPNOTSUPP}
+    settings = SETTINGS | {"files": {"symlinks": "yes"}}
+    tcp = True
+
+    def test_one_call_fails_behind_a_link(self):
+        (self.server.root / "link").symlink_to("d/e/../e")
+        self.addCleanup((self.server.root / "link").unlink)
+        conversation = [({"Get": "link/deep"}, {"Content": b"deep"})]
+        each_fault(self.injector, self, lambda *_: self.hit(conversation))
+
+    def test_one_call_fails(self):
+        for name in ["small", "large", "missing", "del"] if FULL else ["small"]:
+            with self.subTest(name):
+                each_fault(self.injector, self, lambda *_: self.hit(CONVERSATIONS[name]))
+
+
+class Storms(Living):
+    tcp = True
+
+    def test_every_other_call_is_interrupted(self):
+        self.weather(fault.INTERRUPT)
+
+    def test_sockets_and_files_take_and_give_one_byte(self):
+        """Not files that are sent by the kernel: 300 KiB would be as many calls."""
+        self.weather(fault.SHORT, calls={"recv", "send", "sendmsg", "pread", "preadv2", "read"})
+
+    def test_signals_without_end(self):
+        with Interrupting(self.server.program.pid):
+            self.talk()
+        self.talk()
+
+    def talk(self):
+        for conversation in CONVERSATIONS.values():
+            self.prepare()
+            converse(self.address, conversation, count=3)
+
+    def weather(self, mode, **options):
+        """Nothing of it is to be noticed, but for the time."""
+        for first in (1, 2):
+            with self.injector.armed(mode, first, **options):
+                self.talk()
+            self.assertGreater(self.injector.injected, 0)
+        self.server.expect_descriptors(self.descriptors)
+
+
+class Interrupting:
+    """Stops and continues a process as long as it lasts: what waits is interrupted by that."""
+
+    def __init__(self, pid):
+        self._pid = pid
+        self._process = subprocess.Popen(
+            ["sh", "-c", f"while kill -STOP {pid} && kill -CONT {pid}; do :; done"],
+            stderr=subprocess.DEVNULL)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._process.terminate()
+        self._process.wait()
+        os.kill(self._pid, signal.SIGCONT)
+
+
+class Killed(Living):
+    """SIGKILL in the middle of a Del: the file is wholly there or gone."""
+
+    def test_before_and_after_it_is_unlinked(self):
+        for call, remains in (("unlinkat", True), ("sendmsg", False)):
+            with self.subTest(call):
+                self.prepare()
+                with support.Wire(self.server.address) as wire:
+                    self.injector.arm(fault.DELAY, calls={call}, delay=60)
+                    wire.request(1, {"Del": "victim"})
+                    support.wait_until(lambda: self.injector.counted, f"{call} was called")
+                    self.kill()
+                self.assertEqual((self.server.root / "victim").exists(), remains)
+                self.start_again()
+
+    def test_at_any_time(self):
+        for number in range(100 if FULL else 10):
+            self.prepare()
+            with support.Wire(self.server.address) as wire:
+                wire.request(1, {"Del": "victim"})
+                time.sleep(number * 0.00002)
+                self.kill()
+            victim = self.server.root / "victim"
+            self.assertIn(victim.exists() and victim.read_bytes(), (False, b"v" * 1000))
+            self.start_again()
+
+    def kill(self):
+        self.server.program.signal(signal.SIGKILL)
+        self.server.program.process.wait()
+
+    def start_again(self):
+        """On the same root and the same socket, whose file is still there."""
+        self.injector.disarm()
+        self.server.program.kill()
+        start = time.monotonic()
+        self.server._start()
+        support.wait_until(self.is_answering, "it answers again")
+        if not support.INSTRUMENTED:
+            self.assertLess(time.monotonic() - start, 1)
+        self.prepare()
+        converse(self.server.address, CONVERSATIONS["del"])
+
+    def is_answering(self):
+        with contextlib.suppress(OSError):
+            return converse(self.server.address, CONVERSATIONS["small"])

@@ -179,6 +179,24 @@ START_TEST(test_no_memory)
 }
 END_TEST
 
+START_TEST(test_no_room_for_the_longest)
+{
+    const struct valve_type longest = {.name = "bytes",
+                                       .shape = VALVE_SHAPE_BYTES,
+                                       .size = sizeof(struct valve_bytes),
+                                       .alignment = _Alignof(struct valve_bytes),
+                                       .low = UINT64_MAX,
+                                       .high = UINT64_MAX};
+    struct valve_random random = {1};
+    struct valve_arena arena;
+    struct valve_bytes bytes;
+
+    valve_arena_init(&arena, NULL, 0, 1024);
+    ck_assert_int_eq(valve_generate(&longest, &random, &limits, &arena, &bytes), -ENOMEM);
+    valve_arena_fini(&arena);
+}
+END_TEST
+
 /* Every variant of a sum comes, and the ends of a range. */
 START_TEST(test_all_comes)
 {
@@ -213,6 +231,7 @@ int main(void)
     tcase_add_loop_test(tcase, test_no_budget, 0, TYPES);
     tcase_add_test(tcase, test_too_shallow);
     tcase_add_test(tcase, test_no_memory);
+    tcase_add_test(tcase, test_no_room_for_the_longest);
     tcase_add_test(tcase, test_all_comes);
     suite_add_tcase(suite, tcase);
     srunner_run_all(runner, CK_NORMAL);

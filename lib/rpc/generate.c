@@ -116,7 +116,7 @@ static int generate_string(struct generation *generation, const struct valve_typ
                            void *value)
 {
     size_t size = choose_size(generation, type);
-    uint8_t *data = valve_arena_alloc(generation->arena, size + 1, 1);
+    uint8_t *data = valve_arena_alloc(generation->arena, size, 1);
 
     if (data == NULL)
         return -ENOMEM;

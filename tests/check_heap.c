@@ -109,7 +109,8 @@ START_TEST(test_a_warm_arena_is_enough)
     for (unsigned seed = 0; seed < 100; seed++) {
         struct valve_bytes bytes = random_bytes(type, seed);
 
-        cold += pass(type, bytes, &arena);
+        /* The second time finds one block that has room for all, if the first made several. */
+        cold += pass(type, bytes, &arena) + pass(type, bytes, &arena);
         ck_assert_msg(pass(type, bytes, &arena) == 0, "%s, seed %u", type->name, seed);
     }
     ck_assert_uint_gt(cold, 0); /* calls are counted */

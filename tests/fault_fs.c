@@ -29,8 +29,8 @@ struct node {
     struct node *next;
     dev_t device;
     ino_t inode;
-    int descriptor;      /* O_PATH */
-    uint64_t lookups;    /* that the kernel has not forgotten */
+    int descriptor;       /* O_PATH */
+    uint64_t lookups;     /* that the kernel has not forgotten */
     char path[PATH_ROOM]; /* by which it was looked up last */
 };
 
@@ -269,7 +269,7 @@ static void mirror_readdir(fuse_req_t request, fuse_ino_t number, size_t size, o
         abort();
     seekdir(directory, offset);
     while ((entry = readdir(directory))) {
-        struct stat status = {.st_ino = entry->d_ino, .st_mode = DTTOIF(entry->d_type)};
+        struct stat status = {.st_ino = entry->d_ino, .st_mode = (mode_t)DTTOIF(entry->d_type)};
         size_t wanted = fuse_add_direntry(request, data + used, size - used, entry->d_name, &status,
                                           entry->d_off);
 

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import pathlib
+import stat
 import signal
 import subprocess
 import unittest
@@ -148,6 +149,14 @@ class StartAndStop(unittest.TestCase):
 # ---- valvectl, and programs on libvalve ----------------------------------------------------------
 
 
+def make_device(name):
+    """What /dev/null is; to others than root the kernel gives none, who have a link to that."""
+    try:
+        os.mknod(name, 0o666 | stat.S_IFCHR, os.makedev(1, 3))
+    except PermissionError:
+        os.symlink("/dev/null", name)
+
+
 # In all their calls, even where there is little time.
 THOROUGH = {"list", "get", "--help"}
 
@@ -176,7 +185,7 @@ class Valvectl(unittest.TestCase):
         ("help", ["--help"], None),
         ("version", ["--version"], None),
         ("get_under_a_path", ["get", "-o", "sub/copy", "small"], None),
-        ("get_into_what_is_no_file", ["get", "-o", "/dev/null", "small"], None),
+        ("get_into_what_is_no_file", ["get", "-o", "device", "small"], None),
         ("sizes_of_many", ["size", "--json", *["d/" + "x" * 200] * 3, *["small"] * 80], None),
         ("get_some_that_are_missing", ["get", "-o", "into/", "missing", "d/1", "d/e/deep"], None),
         ("nobody_there", ["-H", "unix:nobody", "list"], None),
@@ -185,6 +194,7 @@ class Valvectl(unittest.TestCase):
         self.enterContext(contextlib.chdir(support.scratch(self)))
         pathlib.Path("names").write_bytes(b"small\nd/2\n")
         pathlib.Path("sub").mkdir()
+        make_device("device")
         addresses = [self.server.address, self.server.tcp_address][:2 if FULL else 1]
         for address in addresses:
             host = [] if words[0] == "-H" else ["-H", address]
@@ -214,6 +224,7 @@ class Valvectl(unittest.TestCase):
                             f"ends with {result.returncode} and without a word")
         if result.returncode == 0:
             self.check_saved()
+        self.assertFalse(pathlib.Path("device").is_file(), "a file took the name of a device")
         return result
 
     def check_saved(self):

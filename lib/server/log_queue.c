@@ -25,11 +25,12 @@
 struct valve_log_queue {
     struct valve_log_queue_options options;
     sem_t wakeups;              /* for the thread: a semaphore may be posted in a handler, too */
-    sem_t ended;                /* posted by the thread at its end */
     atomic_bool ending;         /* once nothing is left to be written */
     const char *_Atomic urgent; /* from a handler */
 
     pthread_mutex_t lock;
+    pthread_cond_t ended;
+    bool has_ended;      /* the thread */
     size_t start, used;  /* of the ring: what is to be written */
     uint64_t lost, told; /* lines; of those, what stderr was told of */
     char ring[RING_SIZE];
@@ -180,7 +181,10 @@ static void *log_main(void *argument)
         ending = atomic_load(&queue->ending);
         write_what_there_is(queue);
     } while (!ending);
-    sem_post(&queue->ended);
+    pthread_mutex_lock(&queue->lock);
+    queue->has_ended = true;
+    pthread_cond_signal(&queue->ended);
+    pthread_mutex_unlock(&queue->lock);
     return NULL;
 }
 
@@ -207,7 +211,7 @@ static int start_thread(struct valve_log_queue *queue)
 static void release(struct valve_log_queue *queue)
 {
     sem_destroy(&queue->wakeups);
-    sem_destroy(&queue->ended);
+    pthread_cond_destroy(&queue->ended);
     pthread_mutex_destroy(&queue->lock);
     free(queue);
 }
@@ -216,14 +220,18 @@ int valve_log_queue_new(const struct valve_log_queue_options *options,
                         struct valve_log_queue **ret_queue)
 {
     struct valve_log_queue *queue = calloc(1, sizeof *queue);
+    pthread_condattr_t monotonic;
     int r;
 
     if (!queue)
         return -ENOMEM;
     queue->options = *options;
     sem_init(&queue->wakeups, 0, 0);
-    sem_init(&queue->ended, 0, 0);
     pthread_mutex_init(&queue->lock, NULL);
+    pthread_condattr_init(&monotonic);
+    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
+    pthread_cond_init(&queue->ended, &monotonic);
+    pthread_condattr_destroy(&monotonic);
     r = start_thread(queue);
     if (r < 0) {
         release(queue);
@@ -239,13 +247,19 @@ bool valve_log_queue_free(struct valve_log_queue *queue, uint64_t patience)
     struct timespec until = {.tv_sec = (time_t)(deadline / 1000000000),
                              .tv_nsec = (long)(deadline % 1000000000)};
 
+    bool has_ended;
+    int r = 0;
+
     if (!queue)
         return true;
     atomic_store(&queue->ending, true);
     sem_post(&queue->wakeups);
-    while (sem_clockwait(&queue->ended, CLOCK_MONOTONIC, &until) < 0)
-        if (errno != EINTR)
-            return false;
-    release(queue);
-    return true;
+    pthread_mutex_lock(&queue->lock);
+    while (!queue->has_ended && r == 0)
+        r = pthread_cond_timedwait(&queue->ended, &queue->lock, &until);
+    has_ended = queue->has_ended;
+    pthread_mutex_unlock(&queue->lock);
+    if (has_ended)
+        release(queue);
+    return has_ended;
 }

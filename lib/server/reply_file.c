@@ -119,11 +119,12 @@ static int verdict(ssize_t error)
 /* Has the pool read what comes next. -ENODATA: the file ends here. */
 static int fetch(struct transfer *transfer)
 {
-    struct read_job *self;
+    struct read_job *self = NULL;
     int r = make_job(transfer, &self);
 
-    if (r == 0)
-        r = valve_call_run(transfer->call, &self->job);
+    if (r < 0)
+        return r;
+    r = valve_call_run(transfer->call, &self->job);
     if (r < 0)
         return r;
     transfer->is_moving = true;

@@ -120,7 +120,7 @@ __attribute__((constructor)) static void start(void)
     if (descriptor < 0)
         return;
     shared = (void *)syscall(SYS_mmap, NULL, sizeof *control, PROT_READ | PROT_WRITE, MAP_SHARED,
-                             descriptor, 0);
+                             descriptor, 0L); /* a long: it goes by the stack */
     syscall(SYS_close, descriptor);
     if (shared == MAP_FAILED)
         abort();

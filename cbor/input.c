@@ -16,7 +16,7 @@
 
 int input_open(struct input *input, const struct options *options, struct output *output)
 {
-    const struct valve_scan_limits limits = {options->limits.max_size, options->limits.max_depth};
+    const struct valve_limits limits = {options->limits.max_size, options->limits.max_depth};
     const char *file = options->file;
 
     *input = (struct input){.descriptor = STDIN_FILENO, .hex = options->hex, .output = output};

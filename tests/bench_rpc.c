@@ -204,7 +204,7 @@ static uint64_t count_items(struct valve_cursor *cursor)
 
 static void begin(struct subject *subject)
 {
-    struct valve_scan_limits limits = {.max_size = MAX_SIZE, .max_depth = MAX_DEPTH};
+    struct valve_limits limits = {.max_size = MAX_SIZE, .max_depth = MAX_DEPTH};
     struct valve_cursor cursor;
     size_t prefix = subject->in_envelope ? 2 : 0;
 

@@ -385,7 +385,7 @@ static int result_of(enum valve_scan verdict)
 static int scan(const uint8_t *data, size_t size, const struct valve_limits *within,
                 size_t *ret_taken)
 {
-    struct valve_scan_limits scan_limits = {within->max_size, within->max_depth};
+    struct valve_limits scan_limits = {within->max_size, within->max_depth};
     struct valve_scanner *scanner = malloc(valve_scanner_size(within->max_depth));
     enum valve_scan verdict;
 

@@ -43,8 +43,11 @@ START_TEST(files_have_what_few_connections_leave)
 {
     static const struct {
         uint64_t limit, files;
-    } rows[] = {{1200, 64}, {1400, 1400 - 1000 - 1400 / 16 - OWN(1, 4)}, {4096, 4096 / 4},
-                {20000, 20000 / 4}, {1048576, 8192}};
+    } rows[] = {{1200, 64},
+                {1400, 1400 - 1000 - 1400 / 16 - OWN(1, 4)},
+                {4096, 4096 / 4},
+                {20000, 20000 / 4},
+                {1048576, 8192}};
 
     load_good("[server]\nmax_connections = 1000\n" LISTEN);
     config_resolve(&config, 1, rows[_i].limit);

@@ -41,7 +41,7 @@ static void tear_down(void)
 /* Whether the bytes are one whole item, as the decoder may count on. */
 static bool is_one_item(const struct bytes *bytes)
 {
-    struct valve_scan_limits limits = {.max_size = BYTES_MAX, .max_depth = 16};
+    struct valve_limits limits = {.max_size = BYTES_MAX, .max_depth = 16};
     struct valve_scanner *scanner = malloc(valve_scanner_size(limits.max_depth));
     enum valve_scan verdict;
     size_t taken;

@@ -605,7 +605,7 @@ static void is_deterministic(struct valve_cursor *cursor)
 /* Encodes, looks at the bytes, scans and decodes them into `ret_value`; returns them. */
 static uint8_t *round_trip(const struct valve_type *type, const void *value, void *ret_value)
 {
-    struct valve_scan_limits limits = {.max_size = ENCODED_MAX, .max_depth = MAX_DEPTH};
+    struct valve_limits limits = {.max_size = ENCODED_MAX, .max_depth = MAX_DEPTH};
     struct valve_scanner *scanner = malloc(valve_scanner_size(MAX_DEPTH));
     struct valve_cursor cursor;
     struct valve_error error;

@@ -71,7 +71,7 @@ static void make(struct made *made, const struct valve_type *type, uint64_t seed
 
 static void expect_well_formed(const struct made *made)
 {
-    const struct valve_scan_limits scan_limits = {ROOM, MAX_DEPTH};
+    const struct valve_limits scan_limits = {ROOM, MAX_DEPTH};
     struct valve_scanner *scanner = malloc(valve_scanner_size(MAX_DEPTH));
     size_t taken;
 

@@ -12,7 +12,7 @@
 
 static struct valve_scanner *new_scanner(size_t max_size, unsigned max_depth)
 {
-    struct valve_scan_limits limits = {.max_size = max_size, .max_depth = max_depth};
+    struct valve_limits limits = {.max_size = max_size, .max_depth = max_depth};
     struct valve_scanner *scanner = malloc(valve_scanner_size(max_depth));
 
     ck_assert_ptr_nonnull(scanner);

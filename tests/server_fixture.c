@@ -16,19 +16,15 @@
 #include "net/address.h"
 #include "rpc/cursor.h"
 #include "rpc/scanner.h"
+#include "server/condition.h"
 #include "tests/server_service.h"
 
 /* ---- Tallies ------------------------------------------------------------------------------------ */
 
 void tally_init(struct tally *tally)
 {
-    pthread_condattr_t monotonic;
-
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
     pthread_mutex_init(&tally->lock, NULL);
-    pthread_cond_init(&tally->grown, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    valve_condition_init(&tally->grown);
     tally->count = 0;
 }
 
@@ -53,14 +49,11 @@ unsigned tally_get(struct tally *tally)
 bool tally_reaches(struct tally *tally, unsigned least)
 {
     uint64_t deadline = valve_deadline(PATIENCE_MS * MILLISECOND);
-    struct timespec until = {.tv_sec = (time_t)(deadline / SECOND),
-                             .tv_nsec = (long)(deadline % SECOND)};
     bool reached;
 
     pthread_mutex_lock(&tally->lock);
-    while (tally->count < least)
-        if (pthread_cond_timedwait(&tally->grown, &tally->lock, &until) == ETIMEDOUT)
-            break;
+    while (tally->count < least && valve_condition_wait(&tally->grown, &tally->lock, deadline))
+        continue;
     reached = tally->count >= least;
     pthread_mutex_unlock(&tally->lock);
     return reached;
@@ -308,7 +301,7 @@ static void compact(struct peer *peer)
 /* The size of the item at the front, when it is there; else 0, and the end has come. */
 static size_t receive_item(struct peer *peer)
 {
-    const struct valve_scan_limits limits = {.max_size = UINT32_MAX / 2, .max_depth = 1024};
+    const struct valve_limits limits = {.max_size = UINT32_MAX / 2, .max_depth = 1024};
     struct valve_scanner *scanner = malloc(valve_scanner_size(limits.max_depth));
     size_t scanned = 0, taken;
     enum valve_scan verdict = VALVE_SCAN_MORE;

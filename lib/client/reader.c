@@ -129,7 +129,7 @@ static int refuse_item(struct valve_client *client, enum valve_scan verdict)
 
 int valve_reader_item(struct valve_client *client, uint64_t deadline, size_t *ret_size)
 {
-    static const struct valve_scan_limits limits = {VALVE_CLIENT_MAX_ITEM, VALVE_CLIENT_MAX_DEPTH};
+    static const struct valve_limits limits = {VALVE_CLIENT_MAX_ITEM, VALVE_CLIENT_MAX_DEPTH};
 
     if (client->scanned == 0)
         valve_scanner_init(client->scanner, &limits);

@@ -26,9 +26,9 @@ size_t valve_scanner_size(unsigned max_depth)
     return sizeof(struct valve_scanner) + levels * sizeof(struct valve_scan_level);
 }
 
-void valve_scanner_init(struct valve_scanner *scanner, const struct valve_scan_limits *limits)
+void valve_scanner_init(struct valve_scanner *scanner, const struct valve_limits *limits)
 {
-    struct valve_scan_limits copy = *limits; /* they may be the scanner's own */
+    struct valve_limits copy = *limits; /* they may be the scanner's own */
 
     *scanner = (struct valve_scanner){.limits = copy, .least = 1, .levels_used = 1};
     scanner->levels[0] = (struct valve_scan_level){.kind = LEVEL_COUNTED, .left = 1};

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "rpc/head.h"
+#include "valve.h"
 
 enum valve_scan {
     VALVE_SCAN_MORE,      /* all bytes were taken, the item goes on */
@@ -28,14 +29,9 @@ struct valve_scan_level {
     uint8_t odd;   /* an indefinite map has a key without a value */
 };
 
-struct valve_scan_limits {
-    size_t max_size;    /* bytes of an item; 1 to UINT32_MAX / 2 */
-    unsigned max_depth; /* levels of arrays and maps */
-};
-
 /* The state between two pieces. No pointers: it may be moved with memcpy. */
 struct valve_scanner {
-    struct valve_scan_limits limits;
+    struct valve_limits limits;
     uint32_t consumed;            /* bytes of the item so far */
     uint32_t least;               /* bytes that the whole item takes at least; max_size at most */
     uint32_t skip;                /* bytes of a string's body still to come */
@@ -49,8 +45,11 @@ struct valve_scanner {
 /* Bytes that a scanner for this depth takes. */
 size_t valve_scanner_size(unsigned max_depth);
 
-/* Begins an item. Also readies a finished scanner for the next one. */
-void valve_scanner_init(struct valve_scanner *scanner, const struct valve_scan_limits *limits);
+/*
+ * Begins an item. Also readies a finished scanner for the next one. The limits allow an item from 1
+ * to UINT32_MAX / 2 bytes.
+ */
+void valve_scanner_init(struct valve_scanner *scanner, const struct valve_limits *limits);
 
 /*
  * Takes the next bytes. *ret_taken says how many belong to this item: all of them after MORE, up

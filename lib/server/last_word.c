@@ -36,8 +36,6 @@ static const char *code_of(int error)
 int valve_last_word_set(struct valve_worker *worker, struct valve_connection *connection,
                         const uint8_t *item, size_t size)
 {
-    const struct valve_scan_limits *scan = &worker->server->scan_limits;
-    const struct valve_limits limits = {.max_size = scan->max_size, .max_depth = scan->max_depth};
     struct valve_last_word *word = malloc(sizeof *word);
     struct valve_error error = {""};
     size_t at = 0;
@@ -46,7 +44,7 @@ int valve_last_word_set(struct valve_worker *worker, struct valve_connection *co
     connection->flags |= VALVE_CONNECTION_LAST;
     if (word == NULL)
         return -ENOMEM;
-    r = valve_locate(item, size, &limits, &at, &error);
+    r = valve_locate(item, size, &worker->server->scan_limits, &at, &error);
     /* Only what is nested too deep has shown that its id is one: the rest may be anything. */
     word->id = r == -ELOOP ? valve_envelope_peek_id(item, size) : 0;
     snprintf(word->text, sizeof word->text, "%s: %.480s", code_of(r), error.text);

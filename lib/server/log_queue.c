@@ -12,10 +12,10 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "fiber/clock.h"
+#include "server/condition.h"
 #include "server/os.h"
 
 #define RING_SIZE  ((size_t)64 * 1024)
@@ -220,7 +220,6 @@ int valve_log_queue_new(const struct valve_log_queue_options *options,
                         struct valve_log_queue **ret_queue)
 {
     struct valve_log_queue *queue = calloc(1, sizeof *queue);
-    pthread_condattr_t monotonic;
     int r;
 
     if (!queue)
@@ -228,10 +227,7 @@ int valve_log_queue_new(const struct valve_log_queue_options *options,
     queue->options = *options;
     sem_init(&queue->wakeups, 0, 0);
     pthread_mutex_init(&queue->lock, NULL);
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&queue->ended, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    valve_condition_init(&queue->ended);
     r = start_thread(queue);
     if (r < 0) {
         release(queue);
@@ -244,19 +240,15 @@ int valve_log_queue_new(const struct valve_log_queue_options *options,
 bool valve_log_queue_free(struct valve_log_queue *queue, uint64_t patience)
 {
     uint64_t deadline = valve_clock_now() + patience;
-    struct timespec until = {.tv_sec = (time_t)(deadline / 1000000000),
-                             .tv_nsec = (long)(deadline % 1000000000)};
-
     bool has_ended;
-    int r = 0;
 
     if (!queue)
         return true;
     atomic_store(&queue->ending, true);
     sem_post(&queue->wakeups);
     pthread_mutex_lock(&queue->lock);
-    while (!queue->has_ended && r == 0)
-        r = pthread_cond_timedwait(&queue->ended, &queue->lock, &until);
+    while (!queue->has_ended && valve_condition_wait(&queue->ended, &queue->lock, deadline))
+        continue;
     has_ended = queue->has_ended;
     pthread_mutex_unlock(&queue->lock);
     if (has_ended)

@@ -8,8 +8,8 @@
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
+#include "server/condition.h"
 #include "server/mailbox.h"
 #include "server/os.h"
 #include "server/worker.h"
@@ -208,7 +208,6 @@ static int start_thread(struct valve_pool *pool, unsigned index, bool metadata_o
 static struct valve_pool *pool_create(unsigned threads)
 {
     struct valve_pool *pool = calloc(1, sizeof *pool + threads * sizeof *pool->threads);
-    pthread_condattr_t monotonic;
 
     if (pool == NULL)
         return NULL;
@@ -216,10 +215,7 @@ static struct valve_pool *pool_create(unsigned threads)
     pthread_mutex_init(&pool->lock, NULL);
     pthread_cond_init(&pool->metadata_ready, NULL);
     pthread_cond_init(&pool->any_ready, NULL);
-    pthread_condattr_init(&monotonic);
-    pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-    pthread_cond_init(&pool->thread_ended, &monotonic);
-    pthread_condattr_destroy(&monotonic);
+    valve_condition_init(&pool->thread_ended);
     return pool;
 }
 
@@ -248,13 +244,8 @@ int valve_pool_new(unsigned threads, struct valve_pool **ret_pool)
 /* Waits until no thread is left. Returns whether so. The lock is held. */
 static bool wait_for_threads(struct valve_pool *pool, uint64_t deadline)
 {
-    struct timespec until = {
-        .tv_sec = deadline == VALVE_NEVER ? INT32_MAX : (time_t)(deadline / 1000000000),
-        .tv_nsec = (long)(deadline % 1000000000),
-    };
-
     while (pool->running > 0)
-        if (pthread_cond_timedwait(&pool->thread_ended, &pool->lock, &until) == ETIMEDOUT)
+        if (!valve_condition_wait(&pool->thread_ended, &pool->lock, deadline))
             return false;
     return true;
 }

@@ -282,8 +282,8 @@ int valve_server_new(const struct valve_server_options *options,
         return explain(ret_error, "cannot make a server", -ENOMEM);
     server->options = *options;
     server->service = service;
-    server->scan_limits = (struct valve_scan_limits){.max_size = options->max_request,
-                                                     .max_depth = options->max_depth};
+    server->scan_limits = (struct valve_limits){.max_size = options->max_request,
+                                                .max_depth = options->max_depth};
     server->levels = valve_options_levels(options);
     server->mailbox.descriptor = -1;
     server->stop.deliver = on_stop;

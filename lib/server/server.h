@@ -30,7 +30,7 @@ enum valve_stage {
 struct valve_server {
     struct valve_server_options options; /* constant once it runs, as are the next five */
     const struct valve_service *service;
-    struct valve_scan_limits scan_limits;
+    struct valve_limits scan_limits;
     unsigned levels; /* of arrays and maps in what is sent */
     struct valve_table table;
     uint64_t max_connections;

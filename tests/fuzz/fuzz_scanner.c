@@ -18,7 +18,7 @@
 #define MAX_DEPTH 16
 
 struct choices {
-    struct valve_scan_limits limits;
+    struct valve_limits limits;
     size_t cut, stride; /* bytes of the first piece, and of those behind it (0: all) */
     bool load;          /* ask libcbor, which costs more than all the rest */
 };

@@ -56,6 +56,7 @@ int output_close(struct output *output)
 {
     output_flush(output);
     errno = 0;
+    note(output, ferror(stdout)); /* what was lost before is not made good by a flush */
     note(output, fclose(stdout) != 0);
     if (output->error == 0)
         return 0;

@@ -9,26 +9,40 @@ import support
 
 # "  4f2a:\te8 31 ...\tcall   3c40 <malloc@plt>", and the address of what follows.
 INSTRUCTION = re.compile(r"^ +([0-9a-f]+):\t")
-CALL = re.compile(r"\tcall +(?:[0-9a-f]+ <(\w+)@plt>|\*0x[0-9a-f]+\(%rip\) .*<(\w+)@)")
+CALL = re.compile(r"\t(call|jmp) +(?:[0-9a-f]+ <(\w+)@plt>|\*0x[0-9a-f]+\(%rip\) .*<(\w+)@)")
+
+# The first argument of syscall(), in x86-64's calling convention.
+NUMBER = re.compile(r"\tmov +\$0x([0-9a-f]+),%edi")
+SYSTEM_CALLS = {437: "openat2", 451: "cachestat"}
 
 
 def find_calls(binary, names):
-    """{(name, return address)} of all calls of these functions."""
+    """
+    {(name, return address)} of all calls of these functions, and how many there are that a
+    function ends with: optimized to jumps, these return elsewhere and cannot be told apart.
+    """
     lines = subprocess.run(["objdump", "-d", "--no-show-raw-insn", binary], check=True, text=True,
                            stdout=subprocess.PIPE).stdout.splitlines()
-    found = set()
-    called = None
+    found, jumps = set(), 0
+    called = number = None
     for line in lines:
         instruction = INSTRUCTION.match(line)
         if not instruction:
             continue
         if called:
             found.add((called, int(instruction[1], 16)))
-        call = CALL.search(line)
-        name = call and (call[1] or call[2])
-        name = "openat2" if name == "syscall" else name
-        called = name if name in names else None
-    return found
+            called = None
+        if argument := NUMBER.search(line):
+            number = int(argument[1], 16)
+        if not (call := CALL.search(line)):
+            continue
+        name = call[2] or call[3]
+        name = SYSTEM_CALLS.get(number) if name == "syscall" else name
+        if name in names and call[1] == "call":
+            called = name
+        elif name in names and "@plt>" in line:
+            jumps += 1
+    return found, jumps
 
 
 def locate(binary, addresses):
@@ -53,13 +67,15 @@ class CallSites:
 
     def __init__(self):
         self._known = {}  # {binary: {(call, address): place}}
+        self.jumps = 0  # calls that cannot be told apart
         self.reached = collections.Counter()
         self.failed = collections.Counter()
 
     def add_binary(self, binary, names):
         binary = str(pathlib.Path(binary).resolve())
         if binary not in self._known:
-            calls = find_calls(binary, names)
+            calls, jumps = find_calls(binary, names)
+            self.jumps += jumps
             places = locate(binary, {address for _, address in calls})
             self._known[binary] = {(call, address): f"{places[address]} {call}"
                                    for call, address in calls}

@@ -9,6 +9,7 @@
 #define _GNU_SOURCE
 #include "tests/fault.h"
 
+#include <execinfo.h>
 #include <fcntl.h>
 #include <link.h>
 #include <stdatomic.h>
@@ -34,6 +35,8 @@ static const int errors[][ERRORS_EACH] = {CALLS(ERRORS)};
 #define MOST_CALLS   128
 #define MOST_MODULES 8
 #define MOST_SITES   4096
+#define MOST_WAYS    8192
+#define MOST_FRAMES  24
 #define NAME_SIZE    32
 #define PATH_SIZE    256
 
@@ -44,6 +47,7 @@ enum fault_mode {
     FAULT_INTERRUPT, /* every other call that may give EINTR does so */
     FAULT_SHORT,     /* what moves bytes moves one */
     FAULT_DELAY,     /* the call number `first` takes `delay` longer */
+    FAULT_NEW,       /* one fails that is reached by a way that was not tried so often yet */
 };
 
 /* What stands for a module whose calls count. */
@@ -64,8 +68,9 @@ struct fault_control {
     /* Set here; 0 when a mode is set. */
     _Atomic uint64_t counted;
     _Atomic uint64_t injected;
-    _Atomic uint64_t last; /* key of the site that was let fail last */
-    uint64_t unused;
+    _Atomic uint64_t last;         /* key of the site that was let fail last */
+    _Atomic uint64_t taken;        /* whether FAULT_NEW has made its choice */
+    uint64_t most;                 /* set by the test: how often FAULT_NEW tries the same way */
     uint8_t calls[MOST_CALLS];     /* set by the test: which calls count */
     uint8_t modules[MOST_MODULES]; /* and whose */
     uint8_t broken[MOST_CALLS];    /* set by the test: the error that a call always gives */
@@ -73,6 +78,13 @@ struct fault_control {
     char module_paths[MOST_MODULES][PATH_SIZE];
     char call_names[MOST_CALLS][NAME_SIZE];
     struct fault_site sites[MOST_SITES];
+    /*
+     * Ways: a call and those that led to it. What was seen of each since a mode was set, and how
+     * much of that was let fail: 1 for its first time, 2 for its second, too.
+     */
+    _Atomic uint64_t ways[MOST_WAYS];
+    _Atomic uint32_t seen[MOST_WAYS];
+    _Atomic uint32_t tried[MOST_WAYS];
 };
 
 _Static_assert(CALL_COUNT <= MOST_CALLS, "room for all calls");
@@ -115,7 +127,7 @@ __attribute__((constructor)) static void start(void)
 {
     const char *path = getenv("VALVE_FAULT");
     long descriptor = path ? syscall(SYS_open, path, O_RDWR | O_CLOEXEC) : -1;
-    void *shared;
+    void *shared, *frame;
 
     if (descriptor < 0)
         return;
@@ -124,6 +136,7 @@ __attribute__((constructor)) static void start(void)
     syscall(SYS_close, descriptor);
     if (shared == MAP_FAILED)
         abort();
+    backtrace(&frame, 1); /* the first one loads a library */
     control = shared;
     dl_iterate_phdr(add_module, NULL);
     for (unsigned i = 0; i < CALL_COUNT; i++)
@@ -132,37 +145,102 @@ __attribute__((constructor)) static void start(void)
 
 /* ---- The decision --------------------------------------------------------------------------- */
 
-/* The call site, or NULL if it is none of ours. */
-static struct fault_site *find_site(enum call call, uintptr_t address, unsigned *ret_module)
+/* The module that the address is in, or module_count. */
+static unsigned find_module(uintptr_t address)
 {
-    uint64_t key, hash;
     unsigned module = 0;
 
     while (module < module_count &&
            !(modules[module].base <= address && address < modules[module].end))
         module++;
-    if (module == module_count)
-        return NULL;
-    *ret_module = module;
-    key = (uint64_t)(module + 1) << 56 | (uint64_t)call << 40 | (address - modules[module].base);
-    hash = key * 0x9E3779B97F4A7C15u >> 32;
-    for (unsigned i = 0; i < MOST_SITES; i++) {
-        struct fault_site *site = &control->sites[(hash + i) % MOST_SITES];
+    return module;
+}
+
+bool is_ours(void *caller)
+{
+    return control && find_module((uintptr_t)caller) < module_count;
+}
+
+static uint64_t mix(uint64_t hash, uint64_t more)
+{
+    hash = (hash ^ more) * 0x9E3779B97F4A7C15u;
+    return hash ^ hash >> 32;
+}
+
+/* Where the key is in a table of so many, and is put if it is new. */
+static unsigned find_place(_Atomic uint64_t *keys, unsigned stride, unsigned count, uint64_t key)
+{
+    for (unsigned i = 0; i < count; i++) {
+        unsigned place = (unsigned)((mix(0, key) + i) % count);
         uint64_t free_place = 0;
 
-        if (atomic_compare_exchange_strong(&site->key, &free_place, key) || free_place == key)
-            return site;
+        if (atomic_compare_exchange_strong(&keys[place * stride], &free_place, key) ||
+            free_place == key)
+            return place;
     }
     abort();
 }
 
-static int choose_error(enum call call)
+/* The call site, or NULL if it is none of ours. */
+static struct fault_site *find_site(enum call call, uintptr_t address, unsigned *ret_module)
+{
+    const unsigned stride = sizeof(struct fault_site) / sizeof(uint64_t);
+    unsigned module = find_module(address);
+    uint64_t key;
+
+    if (module == module_count)
+        return NULL;
+    *ret_module = module;
+    key = (uint64_t)(module + 1) << 56 | (uint64_t)call << 40 | (address - modules[module].base);
+    return &control->sites[find_place(&control->sites[0].key, stride, MOST_SITES, key)];
+}
+
+static unsigned count_errors(enum call call)
 {
     unsigned count = 0;
 
     while (count < ERRORS_EACH && errors[call][count] != 0)
         count++;
-    return errors[call][control->variety % count];
+    return count;
+}
+
+static int choose_error(enum call call)
+{
+    return errors[call][control->variety % count_errors(call)];
+}
+
+/* The calls of ours that led here, as a number that is the same in each run. */
+static uint64_t way_to(enum call call)
+{
+    void *frames[MOST_FRAMES];
+    int count = backtrace(frames, MOST_FRAMES);
+    uint64_t hash = call + 1;
+
+    for (int i = 0; i < count; i++) {
+        unsigned module = find_module((uintptr_t)frames[i]);
+
+        if (module < module_count)
+            hash = mix(hash, mix(module + 1, (uintptr_t)frames[i] - modules[module].base));
+    }
+    return hash != 0 ? hash : 1;
+}
+
+/* Its next error if this time on this way was not tried, and if no other is let fail meanwhile. */
+static int choose_new(enum call call)
+{
+    uint64_t nobody = 0;
+    unsigned way;
+    uint32_t time;
+
+    if (control->variety >= count_errors(call))
+        return 0;
+    way = find_place(control->ways, 1, MOST_WAYS, way_to(call));
+    time = ++control->seen[way];
+    if (time <= control->tried[way] || time > control->most ||
+        !atomic_compare_exchange_strong(&control->taken, &nobody, 1))
+        return 0;
+    control->tried[way] = time;
+    return choose_error(call);
 }
 
 static bool may_be_interrupted(enum call call)
@@ -194,6 +272,8 @@ static int choose_fault(enum call call, uint64_t number)
         if (number == control->first)
             sleep_for(control->delay);
         return 0;
+    case FAULT_NEW:
+        return choose_new(call);
     case FAULT_SHORT:
     case FAULT_NONE:
         break;

@@ -4,6 +4,7 @@
 #define VALVE_TEST_FAULT_H
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stddef.h>
 
 /*
@@ -11,16 +12,21 @@
  * ENOENT is no fault. A call may have two more than its commonest.
  */
 #define CALLS(CALL)                                                                                \
+    CALL(__isoc99_fscanf, EIO)                                                                     \
     CALL(__sched_cpualloc, ENOMEM)                                                                 \
     CALL(accept4, EMFILE, ECONNABORTED, ENFILE)                                                    \
     CALL(access, EIO)                                                                              \
+    CALL(aligned_alloc, ENOMEM)                                                                    \
     CALL(asprintf, ENOMEM)                                                                         \
     CALL(bind, EADDRINUSE, EACCES)                                                                 \
+    CALL(cachestat, ENOSYS, EPERM)                                                                 \
     CALL(calloc, ENOMEM)                                                                           \
     CALL(chmod, EPERM, EROFS)                                                                      \
     CALL(chown, EPERM, EROFS)                                                                      \
     CALL(close, EINTR, EIO)                                                                        \
+    CALL(closedir, EINTR)                                                                          \
     CALL(connect, ECONNREFUSED, EAGAIN, EINTR)                                                     \
+    CALL(dup3, EMFILE, EINTR)                                                                      \
     CALL(epoll_create1, EMFILE, ENOMEM)                                                            \
     CALL(epoll_ctl, ENOMEM, ENOSPC)                                                                \
     CALL(epoll_wait, EINTR)                                                                        \
@@ -39,16 +45,18 @@
     CALL(fclose, ENOSPC, EIO)                                                                      \
     CALL(fcntl, EMFILE, EPERM)                                                                     \
     CALL(fflush, ENOSPC, EIO)                                                                      \
+    CALL(flock, EINTR, ENOLCK)                                                                     \
     CALL(fopen, EMFILE, ENOMEM)                                                                    \
     CALL(fprintf, ENOSPC, EIO)                                                                     \
     CALL(fputc, ENOSPC, EIO)                                                                       \
     CALL(fputs, ENOSPC, EIO)                                                                       \
+    CALL(fread, EIO)                                                                               \
     CALL(fstat, EIO, ENOMEM)                                                                       \
     CALL(fstatfs, EIO, EINTR)                                                                      \
     CALL(fsync, EIO, ENOSPC)                                                                       \
     CALL(fwrite, ENOSPC, EIO)                                                                      \
-    CALL(getcwd, EACCES, ENOMEM)                                                                   \
     CALL(getc, EIO)                                                                                \
+    CALL(getcwd, EACCES, ENOMEM)                                                                   \
     CALL(getdelim, ENOMEM, EIO)                                                                    \
     CALL(getdents64, EIO, ENOMEM)                                                                  \
     CALL(getgrnam_r, EIO, ERANGE)                                                                  \
@@ -71,9 +79,12 @@
     CALL(mmap, ENOMEM, EAGAIN)                                                                     \
     CALL(mprotect, ENOMEM)                                                                         \
     CALL(munmap, ENOMEM)                                                                           \
+    CALL(nanosleep, EINTR)                                                                         \
     CALL(open, EMFILE, EIO, EINTR)                                                                 \
+    CALL(open_memstream, ENOMEM)                                                                   \
     CALL(openat, EMFILE, EIO, EINTR)                                                               \
     CALL(openat2, EMFILE, EIO, EAGAIN)                                                             \
+    CALL(opendir, EMFILE, ENOMEM)                                                                  \
     CALL(poll, EINTR, ENOMEM)                                                                      \
     CALL(posix_fadvise, EIO)                                                                       \
     CALL(ppoll, EINTR, ENOMEM)                                                                     \
@@ -86,9 +97,11 @@
     CALL(putc, ENOSPC, EIO)                                                                        \
     CALL(puts, ENOSPC, EIO)                                                                        \
     CALL(read, EIO, EINTR)                                                                         \
+    CALL(readdir, EIO)                                                                             \
     CALL(readlinkat, EIO, ENOMEM)                                                                  \
     CALL(realloc, ENOMEM)                                                                          \
     CALL(reallocarray, ENOMEM)                                                                     \
+    CALL(realpath, EIO, ENOMEM)                                                                    \
     CALL(recv, ECONNRESET, EAGAIN, EINTR)                                                          \
     CALL(renameat, EIO, ENOSPC)                                                                    \
     CALL(sched_getaffinity, EINVAL)                                                                \
@@ -108,6 +121,8 @@
     CALL(statx, EIO, ENOMEM)                                                                       \
     CALL(strdup, ENOMEM)                                                                           \
     CALL(strndup, ENOMEM)                                                                          \
+    CALL(tcgetattr, EIO)                                                                           \
+    CALL(tcsetattr, EIO)                                                                           \
     CALL(unlink, EACCES, EROFS)                                                                    \
     CALL(unlinkat, EIO, EACCES)                                                                    \
     CALL(vasprintf, ENOMEM)                                                                        \
@@ -122,6 +137,9 @@ int fault(enum call call, void *caller);
 
 /* The same for a call about a socket: where it is to be reset, it is. */
 int fault_of_socket(enum call call, void *caller, int socket);
+
+/* Whether it is made by a program or library whose calls count. */
+bool is_ours(void *caller);
 
 /* How many of the bytes this call shall move. */
 size_t shorten(enum call call, size_t size);

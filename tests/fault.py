@@ -11,22 +11,26 @@ import support
 PRELOAD = support.BUILD / "tests/fault_preload.so"
 
 # The modes of fault.c.
-NONE, ONCE, ALWAYS, INTERRUPT, SHORT, DELAY = range(6)
+NONE, ONCE, ALWAYS, INTERRUPT, SHORT, DELAY, NEW = range(7)
 
 # Its struct fault_control.
-MODE, FIRST, VARIETY, DELAY_NS, COUNTED, INJECTED, LAST = range(0, 56, 8)
-CALLS, CALL_COUNT, CALL_NAME_SIZE = 64, 128, 32
+MODE, FIRST, VARIETY, DELAY_NS, COUNTED, INJECTED, LAST, TAKEN, MOST = range(0, 72, 8)
+CALLS, CALL_COUNT, CALL_NAME_SIZE = 72, 128, 32
 MODULES, MODULE_COUNT, MODULE_PATH_SIZE = CALLS + CALL_COUNT, 8, 256
 BROKEN = MODULES + MODULE_COUNT
 MODULE_PATHS = BROKEN + CALL_COUNT
 CALL_NAMES = MODULE_PATHS + MODULE_COUNT * MODULE_PATH_SIZE
 SITES, SITE_COUNT, SITE_SIZE = CALL_NAMES + CALL_COUNT * CALL_NAME_SIZE, 4096, 24
-SIZE = SITES + SITE_COUNT * SITE_SIZE
+WAY_COUNT = 8192
+SEEN = SITES + SITE_COUNT * SITE_SIZE + WAY_COUNT * 8
+TRIED = SEEN + WAY_COUNT * 4
+SIZE = TRIED + WAY_COUNT * 4
 
 ALLOCATIONS = {
     "malloc", "calloc", "realloc", "reallocarray", "strdup", "strndup", "asprintf", "vasprintf",
-    "__sched_cpualloc",
+    "__sched_cpualloc", "aligned_alloc", "open_memstream",
 }
+
 
 class Fault:
     """What a program, started with `environment` as often as one likes, is told."""
@@ -75,23 +79,23 @@ class Fault:
     def _module_path(self, module):
         return self._text(MODULE_PATHS + module * MODULE_PATH_SIZE, MODULE_PATH_SIZE)
 
-    def arm(self, mode, first=1, variety=0, calls=None, libraries=True, delay=0):
+    def arm(self, mode, first=1, variety=0, calls=None, libraries=True, delay=0, most=1):
         """
         From now on. `calls`: the names of those that count (default: all); `libraries`: those
-        made by libevent and inih, too.
+        made by libevent and inih, too; `most`: how often one way to a call is tried.
         """
         self._set(MODE, NONE)
         for offset, value in ((FIRST, first), (VARIETY, variety), (DELAY_NS, int(delay * 1e9)),
-                              (COUNTED, 0), (INJECTED, 0), (LAST, 0)):
+                              (COUNTED, 0), (INJECTED, 0), (LAST, 0), (TAKEN, 0), (MOST, most)):
             self._set(offset, value)
+        self._shared[SEEN:TRIED] = bytes(TRIED - SEEN)
         self._shared[CALLS:CALLS + CALL_COUNT] = self._chosen_calls(calls)
         self._shared[MODULES:MODULES + MODULE_COUNT] = self._chosen_modules(libraries)
         self._set(MODE, mode)
 
-    @property
-    def chosen(self):
-        """The number of the call that is to fail, and which of its errors."""
-        return self._get(FIRST), self._get(VARIETY)
+    def forget_ways(self):
+        """None has been tried."""
+        self._shared[TRIED:SIZE] = bytes(SIZE - TRIED)
 
     def break_calls(self, errors):
         """{call: error}: these fail always, armed or not, as on a system that lacks them."""

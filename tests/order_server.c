@@ -2,12 +2,14 @@
 /*
  * order_server ADDRESS - the service of orders as a program by itself, for tests/test_serve.py.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "tests/order_service.h"
 
-#define MOST_KEPT 16
+#define MOST_KEPT      16
+#define RELAY_PATIENCE 2000000000 /* ns */
 
 /* "count N": items 1 to N. */
 static struct valve_answer count(struct valve_call *call, const uint64_t *numbers)
@@ -72,9 +74,44 @@ static struct valve_answer break_off(struct valve_call *call, const uint64_t *nu
     return valve_reply(call, &order_reply_type, ORDER_ERROR, &why);
 }
 
+static const char *own_address;
+
+/* Asks whoever answers there; the answer itself is left unread. */
+static int relay_to(const char *address, uint64_t deadline)
+{
+    const struct valve_text text = valve_text("now 1");
+    const struct valve_type *request = order_service(NULL).request;
+    struct valve_pending pending, *answered;
+    struct valve_client *client;
+    struct valve_error error;
+    int r = valve_client_connect(address, deadline, &client, &error);
+
+    if (r < 0)
+        return r;
+    r = valve_client_start(client, request, 0, &text, NULL, &order_reply_type, NULL, &pending);
+    if (r == 0)
+        r = valve_client_next(client, 1, &answered); /* it cannot be there yet */
+    if (r == -ETIMEDOUT)
+        r = valve_client_next(client, deadline, &answered);
+    valve_client_free(client);
+    return r;
+}
+
+/* "relay PORT": asks another server of this machine, or with no port this one. */
+static struct valve_answer relay(struct valve_call *call, const uint64_t *numbers)
+{
+    char address[32];
+    int r;
+
+    snprintf(address, sizeof address, "127.0.0.1:%u", (unsigned)numbers[0]);
+    r = relay_to(numbers[0] != 0 ? address : own_address, valve_deadline(RELAY_PATIENCE));
+    return r < 0 ? order_failed(call, r) : order_done(call, numbers[0]);
+}
+
 static const struct order orders[] = {
-    {"break", break_off}, {"count", count},    {"give", give},          {"keep", keep},
-    {"note", note},       {"sleep", sleep_on}, {"twice", answer_twice}, {NULL, NULL},
+    {"break", break_off}, {"count", count},        {"give", give},
+    {"keep", keep},       {"note", note},          {"relay", relay},
+    {"sleep", sleep_on},  {"twice", answer_twice}, {NULL, NULL},
 };
 
 int main(int argc, char **argv)
@@ -89,6 +126,7 @@ int main(int argc, char **argv)
         fprintf(stderr, "usage: order_server ADDRESS\n");
         return EXIT_FAILURE;
     }
+    own_address = argv[1];
     if (valve_serve(&service, argv[1], &options, &error) == 0)
         return EXIT_SUCCESS;
     fprintf(stderr, "order_server: %s\n", error.text);

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Torture of programs from start to end: the part of tests/test_torture.py about their lives."""
 import contextlib
+import errno
+import fcntl
 import os
 import pathlib
 import stat
@@ -19,6 +21,7 @@ from torture import CONVERSATIONS, FULL, PATIENCE, converse, each_fault
 # ---- Start and stop ----------------------------------------------------------------------------
 
 
+@support.expand
 class StartAndStop(unittest.TestCase):
     def setUp(self):
         self.injector = torture.make_fault(self, support.VALVED)
@@ -99,8 +102,7 @@ class StartAndStop(unittest.TestCase):
                 self.run_once()
                 self.injector.disarm()
 
-    def stop_once(self, *_):
-        first, variety = self.injector.chosen
+    def stop_once(self, _, variety):
         self.injector.disarm()
         program = self.start()
         try:
@@ -111,7 +113,7 @@ class StartAndStop(unittest.TestCase):
                 self.assertEqual(idle.ask({"Size": "small"}), {"Size": 5})
                 partial.send(cbor2.dumps([1, {"Get": "small"}])[:6])
                 busy.request(1, {"Get": "large"})
-                self.injector.arm(fault.ONCE, first, variety)
+                self.injector.arm(fault.NEW, variety=variety, most=torture.MOST_TIMES)
                 program.signal(signal.SIGHUP)
                 program.signal(signal.SIGTERM)
                 with contextlib.suppress(ConnectionError, EOFError):
@@ -119,24 +121,65 @@ class StartAndStop(unittest.TestCase):
             self.assertEqual(program.wait(), 0, program.log)
         finally:
             program.kill()
-        self.assertFalse(self.socket.exists() and self.injector.last[1] not in (
-            "lstat", "unlink"), "the socket's file is left")
+        last = self.injector.last
+        self.assertTrue(last and last[1] in ("lstat", "unlink") or not self.socket.exists(),
+                        "the socket's file is left")
         self.socket.unlink(missing_ok=True)
 
     def test_stop(self):
         each_fault(self.injector, self, self.stop_once)
 
-    def test_other_ways_to_be_started(self):
+    def test_start_beside_one_that_starts(self):
+        """It has the folder of the socket for longer than anybody waits."""
+        folder = os.open(self.directory, os.O_RDONLY)
+        self.addCleanup(os.close, folder)
+        fcntl.flock(folder, fcntl.LOCK_EX)
+        each_fault(self.injector, self, self.run_once, calls={"flock", "nanosleep"})
+
+    def test_start_on_an_old_kernel(self):
+        """Which knows guards by mprotect only."""
+        self.injector.break_calls({"madvise": errno.EINVAL})
+        each_fault(self.injector, self, self.run_once, calls={"mprotect", "mmap"})
+
+    @rows([
+        ("dump", ["--dump-config", "-c", "valve.ini"]),
+        ("test", ["-t", "-c", "valve.ini"]),
+        ("help", ["--help"]),
+        ("version", ["--version"]),
+        ("relative_socket", ["--root", "/nowhere", "--listen", "unix:x"]),
+        ("test_of_options", ["-t", "--root", "root", "--listen", "unix:/a", "--listen", "unix:/b"]),
+        ("bad_configuration", ["-t", "-c", "bad.ini"]),
+        ("bad_option", ["--nonsense"]),
+        ("superfluous", ["-t", "superfluous"]),
+        ("no_file", ["-c"]),
+        ("empty_file", ["-c", ""]),
+        ("allow_without_listener", ["--allow", "all"]),
+        ("no_listener", ["-t", "--allow", "get"]),
+        ("dump_of_options", ["--dump-config", "--root", "root", "--listen", "unix:/a"]),
+        ("missing_root", ["--root", "/nowhere", "--listen", "unix:/tmp/x"]),
+    ])
+    def test_other_ways_to_be_started(self, words):
         (self.directory / "bad.ini").write_text("[files]\nrooot = /\nhide = [\n")
-        for words in (["--dump-config", "-c", self.configuration], ["-t", "-c", self.configuration],
-                      ["--help"], ["--version"], ["--root", "/nowhere", "--listen", "unix:x"],
-                      ["-t", "--root", "root", "--listen", "unix:/a", "--listen", "unix:/b"],
-                      ["-t", "-c", "bad.ini"], ["--nonsense"], ["-t", "superfluous"], ["-c"],
-                      ["-c", ""], ["--allow", "all"], ["-t", "--allow", "get"],
-                      ["--dump-config", "--root", "root", "--listen", "unix:/a"],
-                      ["--root", "/nowhere", "--listen", "unix:/tmp/x"]):
-            with self.subTest(words[0]):
-                each_fault(self.injector, self, lambda *_: self.run_program(words))
+        each_fault(self.injector, self, lambda *_: self.run_program(words))
+
+    def test_with_the_journal(self):
+        """Which stderr is said to be."""
+        (self.directory / "bad.ini").write_text("[files]\nrooot = /\n")
+        log = self.enterContext(open(self.directory / "log", "w+b"))
+        status = os.fstat(log.fileno())
+        environment = os.environ | self.injector.environment | {
+            "JOURNAL_STREAM": f"{status.st_dev}:{status.st_ino}"}
+
+        def attempt(*_):
+            log.truncate(0)
+            result = subprocess.run([support.VALVED, "-t", "-c", self.directory / "bad.ini"],
+                                    stderr=log, check=False, timeout=PATIENCE, env=environment)
+            self.assertIn(result.returncode, (1, 78))
+            self.assertNotRegex((self.directory / "log").read_text(), support.REPORT)
+
+        attempt()
+        self.assertIn("<3>", (self.directory / "log").read_text())
+        each_fault(self.injector, self, attempt)
 
     def run_program(self, words):
         result = subprocess.run([support.VALVED, *words], capture_output=True, check=False,
@@ -244,15 +287,20 @@ class Orders(unittest.TestCase):
     def setUp(self):
         self.injector = torture.make_fault(self, self.PROGRAM)
         self.directory = support.scratch(self)
+        # What is asked by the other, and suffers nothing.
+        self.port = int(self.serve("127.0.0.1:0", {})[1].rpartition(":")[2])
         self.begin()
 
+    def serve(self, address, environment):
+        process = subprocess.Popen(
+            [self.PROGRAM, address], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, text=True, env=os.environ | environment)
+        self.addCleanup(self.end, process)
+        return process, process.stdout.readline().rstrip().removeprefix("listening on ")
+
     def begin(self):
-        self.process = subprocess.Popen(
-            [self.PROGRAM, f"unix:{self.directory}/socket"], stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-            env=os.environ | self.injector.environment)
-        self.addCleanup(self.end, self.process)
-        self.address = self.process.stdout.readline().rstrip().removeprefix("listening on ")
+        self.process, self.address = self.serve(f"unix:{self.directory}/socket",
+                                                self.injector.environment)
         self.talk(strict=True)
 
     def end(self, process):
@@ -273,15 +321,17 @@ class Orders(unittest.TestCase):
                 raise
             return
         if strict:
-            self.assertEqual((ended[1], ended[3]), ({"Done": 2000}, {"Done": 5}))
+            self.assertEqual((ended[1], ended[3], ended[6], ended[7]),
+                             ({"Done": 2000}, {"Done": 5}, {"Done": 0}, {"Done": self.port}))
 
     def order(self, wire, strict):
         """The ends of all that were ordered."""
         ended, items = {}, 0
-        for id, text in enumerate(["count 2000", "note", "keep 1", "give 1 5", "sleep"], 1):
+        for id, text in enumerate(["count 2000", "note", "keep 1", "give 1 5", "sleep", "relay",
+                                   f"relay {self.port}"], 1):
             wire.request(4294967295 if text == "note" else id, {"Do": text})
         wire.request(5, None)
-        while len(ended) < 4:
+        while len(ended) < 6:
             item = wire.item()
             if len(item) == 3:
                 items += 1
@@ -376,37 +426,86 @@ class Examples(unittest.TestCase):
                    calls=None if FULL else fault.ALLOCATIONS | torture.MAKERS)
 
 
+@support.expand
 class Printing(unittest.TestCase):
-    """valve-cbor, which prints by functions of libvalve."""
+    """valve-cbor, which reads and prints by functions of libvalve."""
 
     PROGRAM = support.BUILD / "valve-cbor"
     SCHEMA = support.SOURCE / "tests/zoo.cddl"
-    ITEMS = [
+    FILES = support.SOURCE / "schema/files.cddl"
+    ITEMS = b"".join(map(cbor2.dumps, [
         {"Ask": [0, -1, b"\1", "t\n\"", [1], {"k": None, 2: True}, cbor2.CBORTag(1, False),
                  cbor2.CBORSimpleValue(99), cbor2.undefined, 1.5, -0.0, float("inf"),
                  float("-inf"), float("nan")]},
         {"Look": {str(number): number for number in range(40)}},
-    ]
+    ]))
+    # Chunks and none, a map that is out of order, and numbers of all sizes.
+    ODD = bytes.fromhex("a1 63 41736b 8d 5f4101 4102ff 7f6161 6162ff 5fff 7fff bf6162 01 6161 02ff"
+                        "9f0102ff 1bffffffffffffffff 3bffffffffffffffff f93e00"
+                        "fb7e37e43c8800759c fb01a56e1fc2f8f359 fb40fe240c9fbe76c9 6101")
+    MANY = cbor2.dumps({"Look": {f"{number * 7919 % 1000:03}": number for number in range(1000)}})
+    LONG = cbor2.dumps({"Ask": ["\u0085\x01" + "x" * 200000]})
+    TRAFFIC = b"".join(map(cbor2.dumps, [
+        [1, {"Get": "a"}], [2, {"Size": "b"}, {"timeout": 5}], [1, None], [7, {"Exists": ""}]]))
+    ANSWERS = b"".join(map(cbor2.dumps, [
+        [1, {"Content": b"x"}], [2, {"Size": 1}], [3, {"Error": "io: x"}], [4, "Ok"]]))
 
-    def run_once(self, *words):
-        result = subprocess.run([self.PROGRAM, *words], input=self.items, capture_output=True,
+    def generate(self, options):
+        return subprocess.run([self.PROGRAM, "generate", "-n", "60", "-s", "3", *options,
+                               self.SCHEMA], check=True, stdout=subprocess.PIPE).stdout
+
+    def run_once(self, words, items):
+        result = subprocess.run([self.PROGRAM, *words], input=items, capture_output=True,
                                 timeout=PATIENCE, check=False,
                                 env=os.environ | self.injector.environment)
         problems = result.stderr.decode()
         self.assertNotRegex(problems, support.REPORT)
-        self.assertIn(result.returncode, (0, 1, 71), problems)
+        self.assertIn(result.returncode, (0, 1, 64, 71), problems)
         called = self.injector.last and self.injector.last[1]
         self.assertTrue(result.returncode == 0 or problems or called in torture.WRITERS,
                         "it says nothing")
-        return result.stdout if result.returncode == 0 else None
+        return result.returncode, result.stdout
 
-    def test_print_and_convert(self):
+    @rows([
+        ("print", ["print", SCHEMA], ITEMS),
+        ("convert", ["convert", SCHEMA], ITEMS),
+        ("print_odd", ["print", SCHEMA], ODD),
+        ("convert_odd", ["convert", SCHEMA], ODD),
+        ("print_many", ["print", SCHEMA], MANY),
+        ("convert_many", ["convert", SCHEMA], MANY),
+        ("print_long", ["print", SCHEMA], LONG),
+        ("requests", ["print", "-t", "to-server", FILES], TRAFFIC),
+        ("answers", ["print", "-t", "to-client", FILES], ANSWERS),
+        ("a_file", ["print", SCHEMA, "/dev/null"], b""),
+        ("print_generated", ["print", SCHEMA], None),
+        ("convert_generated", ["convert", SCHEMA], None),
+        ("answers_generated", ["print", "-t", "to-client", SCHEMA], None),
+        ("print_hexadecimal", ["print", "-x", FILES], b"a163 47657461 61"),
+        ("convert_hexadecimal", ["convert", "-kx", FILES], b"a163 47657461 61 00"),
+        ("generate", ["generate", "-n", "20", "-s", "7", SCHEMA], b""),
+        ("generate_hexadecimal", ["generate", "-x", "-n", "5", "-s", "7", "-t", "ListAll", FILES],
+         b""),
+        ("generate_anything", ["generate", "-n", "20", "-s", "3", "-t", "to-server", SCHEMA], b""),
+        ("types", ["types", SCHEMA], b""),
+        ("other_types", ["types", FILES], b""),
+        ("wrong_bytes", ["print", "-k", FILES], cbor2.dumps({"Got": 1}) + b"\xff" + ITEMS),
+        ("no_schema", ["types", "/nowhere"], b""),
+        ("wrong_schema", ["types", "/dev/stdin"], b"a = [*\t{ x: b ]\n"),
+        ("empty_schema", ["types", "/dev/null"], b""),
+        ("wrong_words", ["print", "-t", "nothing", FILES], b""),
+        ("no_words", [], b""),
+        ("help", ["--help"], b""),
+        ("version", ["--version"], b""),
+    ])
+    def test_one_call_fails(self, words, items):
         self.injector = torture.make_fault(self, self.PROGRAM)
-        for command in ("print", "convert"):
-            self.items = b"".join(map(cbor2.dumps, self.ITEMS))
-            words = (command, self.SCHEMA)
-            expected = self.run_once(*words)
-            self.assertIsNotNone(expected)
-            each_fault(self.injector, self,
-                       lambda *_: self.assertIn(self.run_once(*words), (None, expected)),
-                       calls=None if FULL else fault.ALLOCATIONS)
+        if items is None:
+            items = self.generate(["-t", "to-client"] if "to-client" in words else [])
+        expected = self.run_once(words, items)
+
+        def attempt(*_):
+            status, printed = self.run_once(words, items)
+            if status == expected[0] == 0:
+                self.assertEqual(printed, expected[1])
+
+        each_fault(self.injector, self, attempt)

@@ -56,9 +56,13 @@ class Living(unittest.TestCase):
 
     @classmethod
     def restart(cls):
-        """After a finding: what follows shall not suffer from it."""
+        """After a finding: what follows shall not suffer from it. Says whether it had ended."""
+        status = cls.server.program.process.poll()
         cls.server.program.kill()
+        log = cls.server.program.log
         cls.begin()
+        if status is not None or support.REPORT.search(log):
+            raise AssertionError(f"valved ended with status {status}: {log[-3000:]}")
 
     def check_victims(self, answers):
         """A file is wholly there or gone, and gone if that was answered."""
@@ -243,3 +247,55 @@ class Killed(Living):
     def is_answering(self):
         with contextlib.suppress(OSError):
             return converse(self.server.address, CONVERSATIONS["small"])
+
+
+class Ends(Living):
+    """What happens to a connection, a listener or the process once only."""
+
+    settings = SETTINGS | {"limits": {"io_timeout": "300ms", "drain_timeout": "2s",
+                                      "send_timeout": "300ms"}}
+
+    def test_a_listener_that_is_broken(self):
+        """It is given up and that is logged; the other one serves on."""
+        self.injector.break_calls({"accept4": errno.ENOTSOCK})
+        with contextlib.suppress(OSError), support.Wire(self.server.address):
+            self.server.program.wait_for_log("accepts no longer")
+        self.injector.break_calls({})
+        converse(self.server.tcp_address, CONVERSATIONS["small"])
+        self.restart()
+
+    def test_a_reader_that_stops(self):
+        def attempt(*_):
+            (self.server.root / "huge").write_bytes(bytes(8 * 1024 * KIB))
+            with support.Wire(self.server.address) as wire:
+                wire.request(1, {"Get": "huge"})
+                wire.read(1)
+                support.wait_until(self.is_cut, "it is cut off")
+            self.injector.disarm()
+            converse(self.address, CONVERSATIONS["small"])
+            self.server.expect_descriptors(self.descriptors)
+
+        each_fault(self.injector, self, attempt, calls={"setsockopt", "event_del"})
+
+    def is_cut(self):
+        return self.server.descriptors() == self.descriptors
+
+    def test_a_root_that_is_gone(self):
+        """For as long as its file system says so; then it is opened again."""
+        def attempt(*_):
+            self.injector.break_calls({"openat2": errno.ENOTCONN,
+                                       "statx": errno.ENOTCONN})
+            converse(self.address, CONVERSATIONS["small"], strict=False)
+            self.injector.disarm()
+            self.injector.break_calls({})
+            converse(self.address, CONVERSATIONS["small"])
+            self.server.expect_descriptors(self.descriptors)
+
+        each_fault(self.injector, self, attempt)
+
+    def test_the_process_is_ended_by_a_signal(self):
+        self.server.program.signal(signal.SIGSEGV)
+        status = self.server.program.process.wait(PATIENCE)
+        self.assertTrue(status in (-signal.SIGSEGV, 99) or support.SANITIZED, status)
+        self.server.program.kill()
+        self.begin()

@@ -21,6 +21,7 @@
 #include "daemon/options.h"
 #include "daemon/service.h"
 #include "daemon/store.h"
+#include "server/event_log.h"
 #include "server/os.h"
 #include "valve.h"
 
@@ -235,6 +236,7 @@ static bool make_server(struct valved *valved)
         .io_timeout = options.io_timeout,
     };
     valved->rpc = service_as_rpc(&valved->service);
+    valve_event_log(log_message, &valved->log);
     if (valve_server_new(&options, &valved->rpc, &valved->server, &error) == 0)
         return true;
     log_print(&valved->log, VALVE_LOG_ERROR, "%s", error.text);

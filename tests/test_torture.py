@@ -6,6 +6,7 @@ Whatever fails, nothing crashes, hangs, leaks, loses a descriptor or gives a wro
 it is over, the same conversation is answered as ever. VALVE_TORTURE=full goes through all of it;
 else each test goes through the allocations, or as many other calls as a minute allows.
 """
+import subprocess
 import unittest
 
 import support
@@ -31,6 +32,57 @@ ELSEWHERE = {
     "lib/server/poll.c": "only in handlers that poll (tests/check_server_poll.c)",
     "client/save.c": "only where a signal ends valvectl, or where there are no nameless files",
 }
+
+
+# Functions of the C library and of libevent that are not let fail: they cannot, or not so that a
+# program could tell.
+INFALLIBLE = {
+    "works on memory that it is given":
+        "basename dirname feof ferror fnmatch free inet_ntop inet_pton memchr memcmp memcpy memmem "
+        "memmove memrchr memset qsort snprintf strchr strcmp strcspn strerror strerrordesc_np "
+        "strftime strlen strncmp strncpy strrchr strsep strspn strstr strtod strtol strtoull "
+        "vsnprintf __isoc99_sscanf cbor_encode_break cbor_encode_indef_array_start getopt_long "
+        "sigaddset sigdelset sigemptyset sigfillset __sched_cpufree __ctype_b_loc __errno_location "
+        "getenv strcpy stpcpy strcat memccpy __sched_cpucount __memcpy_chk stdout stderr",
+    "fails only where an argument is no such thing":
+        "clock_gettime clock time isatty pthread_attr_destroy pthread_attr_init "
+        "pthread_attr_setdetachstate pthread_condattr_destroy pthread_condattr_init "
+        "pthread_condattr_setclock pthread_cond_broadcast pthread_cond_destroy pthread_cond_init "
+        "pthread_cond_signal pthread_cond_wait pthread_join pthread_mutex_destroy "
+        "pthread_mutex_init pthread_mutex_lock pthread_mutex_unlock pthread_self pthread_sigmask "
+        "sem_destroy sem_post signal sigprocmask sysconf raise flockfile funlockfile event_assign "
+        "event_config_set_flag event_free event_base_free event_config_free evconnlistener_free "
+        "evconnlistener_set_error_cb event_set_log_callback getpid gettid geteuid getuid",
+    "its one failure is the time that is over, which each caller waits for":
+        "pthread_cond_timedwait",
+    "fails by what is let fail inside of it (epoll_wait, epoll_ctl, eventfd, write)":
+        "event_base_loop event_base_loopbreak event_active",
+    "does not come back": "abort exit _exit __assert_fail __libc_start_main __stack_chk_fail",
+    "gives memory back, or does not, and nothing is different then": "malloc_trim",
+    "of the compiler and the linker":
+        "_ITM_deregisterTMCloneTable _ITM_registerTMCloneTable __cxa_finalize __gmon_start__ "
+        "__tls_get_addr",
+}
+
+
+def undefined_symbols(binary):
+    lines = subprocess.run(["nm", "-D", "--undefined-only", binary], check=True, text=True,
+                           stdout=subprocess.PIPE).stdout.splitlines()
+    return {line.split()[-1].partition("@")[0] for line in lines}
+
+
+class Wrapped(unittest.TestCase):
+    """A new call that may fail is let fail, too: tests/fault.h has it, or it is said here why not."""
+
+    def test_every_function_of_others(self):
+        names = set(torture.make_fault(self, support.VALVED).call_names()) | {"syscall"}
+        excused = {name for names in INFALLIBLE.values() for name in names.split()}
+        self.assertEqual(names & excused, set(), "both let fail and not")
+        for program in torture.PROGRAMS:
+            # What a sanitizer's runtime has, and the tables of one library for the other.
+            called = {name for name in undefined_symbols(program)
+                      if not name.startswith(("__asan_", "__ubsan_", "__sanitizer_", "valve_"))}
+            self.assertEqual(called - names - excused, set(), program.name)
 
 
 class CallSites(unittest.TestCase):
@@ -64,7 +116,7 @@ def load_tests(loader, _tests, _pattern):
     """Together, but for what is to be said in the end."""
     parts = [test for part in PARTS for test in loader.loadTestsFromTestCase(part)]
     return unittest.TestSuite([Parts(parts), *map(loader.loadTestsFromTestCase,
-                                                  [Killed, CallSites])])
+                                                  [Killed, Wrapped, CallSites])])
 
 
 if __name__ == "__main__":

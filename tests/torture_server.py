@@ -264,6 +264,21 @@ class Ends(Living):
         converse(self.server.tcp_address, CONVERSATIONS["small"])
         self.restart()
 
+    def test_connections_that_cannot_be_watched(self):
+        """They are closed and counted as accept's failures are; libevent's words are in the log."""
+        start = len(self.server.program.log)
+        with self.injector.armed(fault.ALWAYS, calls={"epoll_ctl"}):
+            for _ in range(3):
+                with contextlib.suppress(ConnectionError), support.Wire(self.address) as wire:
+                    wire.expect_end()
+        self.server.program.wait_for_log("warning: libevent: Epoll ADD")
+        self.server.program.wait_for_log("warning: closed a connection that cannot be attended to")
+        log = self.server.program.log[start:]
+        self.assertEqual(log.count("warning: closed a connection that cannot be attended to"), 1)
+        self.assertNotIn("[warn]", log)
+        converse(self.address, CONVERSATIONS["small"])
+        self.server.expect_descriptors(self.descriptors)
+
     def test_a_reader_that_stops(self):
         def attempt(*_):
             (self.server.root / "huge").write_bytes(bytes(8 * 1024 * KIB))

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -19,6 +20,8 @@
 #include "server/output.h"
 #include "server/server.h"
 #include "server/worker.h"
+
+#define COMPLAIN_NS 10000000000 /* a connection that could not be kept is logged at most so often */
 
 /* What the event of a connection waits for. */
 enum watch {
@@ -35,6 +38,20 @@ void valve_connection_attend(struct valve_worker *worker, struct valve_connectio
         return;
     connection->flags |= VALVE_CONNECTION_LISTED;
     valve_attendance_add(&worker->attention, connection);
+}
+
+/*
+ * A shortage breaks a connection whose client could not be told: it is counted, and logged as often
+ * as the acceptor complains of its own.
+ */
+static void note_shortage(struct valve_worker *worker, int error)
+{
+    valve_count(&worker->counters->faults[VALVE_FAULT_MEMORY], 1);
+    if (worker->complained_at != 0 && worker->now - worker->complained_at < COMPLAIN_NS)
+        return;
+    worker->complained_at = worker->now;
+    valve_server_log(worker->server, VALVE_LOG_WARNING,
+                     "closed a connection that cannot be attended to: %s", strerror(error));
 }
 
 /* ---- Events ---- */
@@ -85,7 +102,7 @@ static void set_watch(struct valve_worker *worker, struct valve_connection *conn
                  events_of(watch), on_event, worker);
     if (event_add(&connection->event, NULL) < 0) {
         connection->watch = WATCH_NOTHING;
-        valve_count(&worker->counters->faults[VALVE_FAULT_MEMORY], 1);
+        note_shortage(worker, errno);
         valve_connection_break(worker, connection);
     }
 }
@@ -121,7 +138,7 @@ void valve_connection_adopt(struct valve_worker *worker, int descriptor)
     valve_timeouts_set(worker, connection, VALVE_TIMEOUT_IDLE, connection->active_at);
     if (valve_worker_make_room(worker) < 0) {
         connection->state = VALVE_CONNECTION_BROKEN;
-        valve_count(&worker->counters->faults[VALVE_FAULT_MEMORY], 1);
+        note_shortage(worker, ENOMEM);
     }
     if (connection->state == VALVE_CONNECTION_BROKEN) {
         close_connection(worker, connection);

@@ -90,8 +90,9 @@ struct valve_worker {
     struct valve_output *spare_outputs;
     struct valve_input *spare_inputs;
     unsigned spare_input_count;
-    bool stopping; /* no new requests */
-    bool is_cut;   /* and no time for those that are being answered */
+    uint64_t complained_at; /* ns: when a connection that could not be kept was logged last */
+    bool stopping;          /* no new requests */
+    bool is_cut;            /* and no time for those that are being answered */
 };
 
 /* Prepares a worker; its thread does not run yet. 0 or -errno. */

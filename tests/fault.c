@@ -232,7 +232,7 @@ static int choose_new(enum call call)
     unsigned way;
     uint32_t time;
 
-    if (control->variety >= count_errors(call))
+    if (control->taken || control->variety >= count_errors(call))
         return 0;
     way = find_place(control->ways, 1, MOST_WAYS, way_to(call));
     time = ++control->seen[way];

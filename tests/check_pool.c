@@ -247,6 +247,21 @@ START_TEST(a_job_past_its_deadline_is_not_begun)
 }
 END_TEST
 
+START_TEST(a_job_that_nobody_wants_comes_back_without)
+{
+    struct test_job unwanted = quick_job(VALVE_JOB_DATA);
+    struct valve_pool_stats stats;
+
+    valve_pool_submit(pool, &home, &unwanted.job, 0);
+    await_delivered(1);
+    ck_assert_uint_eq(unwanted.worked, 0);
+    ck_assert(!valve_pool_has_expired(&unwanted.job));
+    valve_pool_get_stats(pool, &stats);
+    ck_assert_uint_eq(stats.kinds[VALVE_JOB_DATA].skipped, 1);
+    ck_assert_uint_eq(stats.kinds[VALVE_JOB_DATA].expired, 0);
+}
+END_TEST
+
 /* All threads that data may have are held: one by a job that has still time, the others not. */
 START_TEST(stats_tell_what_is_stuck)
 {
@@ -372,6 +387,7 @@ int main(void)
     tcase_add_test(tests, metadata_goes_before_data);
     tcase_add_test(tests, an_abandoned_job_is_not_begun);
     tcase_add_test(tests, a_job_past_its_deadline_is_not_begun);
+    tcase_add_test(tests, a_job_that_nobody_wants_comes_back_without);
     tcase_add_test(tests, stats_tell_what_is_stuck);
     tcase_add_test(tests, a_job_is_released_by_a_thread_of_the_pool);
     tcase_add_test(tests, an_abandoned_job_is_released_when_it_has_come_back);

@@ -100,7 +100,7 @@ class Cuts(unittest.TestCase):
         recorded = [Recorded(self.server, tcp) for tcp in (False, True)]
         edge = 1500  # more than what is not of that file
         if support.SMALL:
-            edge, step = 100, 1994
+            edge, step = 300, 202
         self.recorded = recorded[False]
         with self.nothing_left(how, False):
             for tcp, self.recorded in enumerate(recorded):

@@ -55,6 +55,7 @@ struct valve_answer chain_answer(chain_question *ask, struct valve_call *call,
 
 struct peer chain_start(void)
 {
+    shared_connects = 0;
     rig_start(&back);
     rig_start(&front);
     return peer_connect(front.address);

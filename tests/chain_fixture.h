@@ -13,7 +13,7 @@ extern struct rig front, back;
 
 /* The connection to the back server, of the front one's only worker. */
 extern struct valve_client *shared;
-extern unsigned shared_connects; /* so far */
+extern unsigned shared_connects; /* since chain_start() */
 
 /* What a handler asks the back server. 0, or a negative errno. */
 typedef int chain_question(struct valve_call *call, const uint64_t *numbers, uint64_t *ret_number);

@@ -17,6 +17,7 @@
 #include "client_feed.h"
 #include "fiber/annotate.h"
 #include "fiber_loop.h"
+#include "on_valgrind.h"
 
 #define DONE     "64 446f6e65" /* "Done" */
 #define NUMBER_5 "a1 66 4e756d626572 05"
@@ -480,7 +481,7 @@ END_TEST
 
 /* ---- Many calls ------------------------------------------------------------------------------ */
 
-#define MANY ((uint32_t)1 << 18)
+#define MANY (ON_VALGRIND ? (uint32_t)1 << 14 : (uint32_t)1 << 18)
 
 static uint64_t processor_time(void)
 {

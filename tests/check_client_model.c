@@ -16,9 +16,10 @@
 #include "client/client.h"
 #include "client_feed.h"
 #include "fiber_loop.h"
+#include "on_valgrind.h"
 #include "rpc/head.h"
 
-#define ROUNDS      150
+#define ROUNDS      (ON_VALGRIND ? 15 : 150)
 #define STEPS       400 /* of a round */
 #define ACTORS      24
 #define FAN         3

@@ -9,6 +9,7 @@
 
 #include "fiber/annotate.h"
 #include "fiber/fiber.h"
+#include "on_valgrind.h"
 
 #define STACK_SIZE ((size_t)64 * 1024)
 #define MAX_FIBERS 64
@@ -18,12 +19,6 @@
 #define SANITIZED true
 #else
 #define SANITIZED false
-#endif
-
-#ifdef HAVE_VALGRIND_VALGRIND_H
-#define ON_VALGRIND (RUNNING_ON_VALGRIND != 0)
-#else
-#define ON_VALGRIND false
 #endif
 
 /* An emulator adds words of its own to those of a process that dies, and knows no RLIMIT_AS. */

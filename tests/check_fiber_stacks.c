@@ -173,7 +173,11 @@ START_TEST(stacks_are_reused_last_first)
         ck_assert_ptr_eq(reused, sleepers[MAX_FIBERS - 1].fiber);
     }
     ck_assert_uint_eq(stats().mapped, MAX_FIBERS);
-    valve_scheduler_trim(scheduler);
+    ck_assert(!valve_scheduler_trim(scheduler, MAX_FIBERS));
+    ck_assert_uint_eq(stats().mapped, MAX_FIBERS); /* all of them had been used */
+    ck_assert(valve_scheduler_trim(scheduler, 1));
+    ck_assert_uint_eq(stats().mapped, MAX_FIBERS - 1);
+    ck_assert(!valve_scheduler_trim(scheduler, MAX_FIBERS));
     ck_assert_uint_eq(stats().mapped, KEEP);
     start(keep_address, &reused);
     ck_assert_ptr_eq(reused, sleepers[MAX_FIBERS - 1].fiber);
@@ -204,12 +208,12 @@ START_TEST(deep_stack_can_be_used_and_is_measured)
 
     start(use_most_of_the_stack, &(size_t){8 * 1024});
     ck_assert_uint_eq(stats().stack_high, 0);
-    valve_scheduler_trim(scheduler);
+    (void)valve_scheduler_measure(scheduler, MAX_FIBERS);
     ck_assert_uint_ge(stats().stack_high, 6 * 1024);
     if (!SANITIZED)
         ck_assert_uint_le(stats().stack_high, 16 * 1024);
     start(use_most_of_the_stack, &bytes);
-    valve_scheduler_trim(scheduler);
+    (void)valve_scheduler_measure(scheduler, MAX_FIBERS);
     ck_assert_uint_ge(stats().stack_high, bytes - 8 * 1024);
     if (!SANITIZED)
         ck_assert_uint_le(stats().stack_high, STACK_SIZE);

@@ -18,14 +18,8 @@
 #include <unistd.h>
 
 #include "server/table.h"
+#include "tests/on_valgrind.h"
 #include "tests/server_fixture.h"
-
-#ifdef HAVE_VALGRIND_VALGRIND_H
-#include <valgrind/valgrind.h>
-#define ON_VALGRIND (RUNNING_ON_VALGRIND != 0)
-#else
-#define ON_VALGRIND false
-#endif
 
 #define SLOT sizeof(struct valve_connection)
 

@@ -140,7 +140,9 @@ class Hang(DiskTest):
         self.disk.clear()
         support.wait_until(lambda: self.disk.held() == 0, "the disk works")
         if operation == "unlink":
-            (self.source / "small").write_bytes(CONTENT)
+            small = self.source / "small"
+            support.wait_until(lambda: not small.exists(), "the disk has done it nevertheless")
+            small.write_bytes(CONTENT)
         self.check_recovered()
 
     @support.rows(OPERATIONS)

@@ -22,7 +22,7 @@ struct valve_scheduler;
 struct valve_scheduler_options {
     size_t stack_size;   /* bytes a fiber may use; rounded up to pages, the guard comes on top */
     unsigned max_fibers; /* most that may live at once; at least 1 */
-    unsigned keep;       /* stacks that stay mapped and warm while nobody uses them */
+    unsigned keep;       /* stacks that stay mapped and warm however long nobody uses them */
 };
 
 /* What a scheduler holds now, and has held. */
@@ -35,7 +35,7 @@ struct valve_scheduler_stats {
     uint64_t switches;   /* switches into a fiber */
     size_t stack_high;   /* bytes of stack that the deepest fiber so far is known to have used: a
                             lower bound. Depth is noted at each wait, and once a fiber has ended, by
-                            the traces it left, in the next valve_scheduler_measure() or _trim() */
+                            the traces it left, in the next valve_scheduler_measure() */
 };
 
 /*
@@ -73,10 +73,11 @@ void valve_scheduler_get_stats(const struct valve_scheduler *scheduler,
 unsigned valve_scheduler_measure(struct valve_scheduler *scheduler, unsigned most);
 
 /*
- * Gives back to the system the stacks that are kept beyond `keep`, and brings `stack_high` up to
- * date: call it when idle.
+ * Gives back to the system the stacks that no fiber needed since the last call that returned false,
+ * except `keep`; at most `most` of them. Whether there are more. Called every few seconds, it leaves
+ * what load needs and takes what one peak left behind.
  */
-void valve_scheduler_trim(struct valve_scheduler *scheduler);
+bool valve_scheduler_trim(struct valve_scheduler *scheduler, unsigned most);
 
 /*
  * Starts a fiber and runs it at once, until it first waits or ends; then returns 0. May be called

@@ -113,8 +113,8 @@ unsigned valve_scheduler_measure(struct valve_scheduler *scheduler, unsigned mos
     return valve_stack_pool_measure(&scheduler->stacks, most);
 }
 
-void valve_scheduler_trim(struct valve_scheduler *scheduler)
+bool valve_scheduler_trim(struct valve_scheduler *scheduler, unsigned most)
 {
     assert(valve_scheduler_is_mine(scheduler));
-    valve_stack_pool_trim(&scheduler->stacks);
+    return valve_stack_pool_trim(&scheduler->stacks, most);
 }

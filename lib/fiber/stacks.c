@@ -106,22 +106,28 @@ static int unmap(struct valve_stack_pool *pool, struct valve_stack *stack)
     return 0;
 }
 
-/* Unmaps what `link` and its successors link to; what cannot be unmapped remains. */
-static void unmap_list(struct valve_stack_pool *pool, struct valve_stack **link)
+/* Unmaps the free stacks after the first `kept`; what cannot be unmapped remains. */
+static void unmap_after(struct valve_stack_pool *pool, unsigned kept)
 {
+    struct valve_stack **link = &pool->free;
+
+    for (unsigned i = 0; i < kept; i++)
+        link = &(*link)->next;
     while (*link) {
         struct valve_stack *next = (*link)->next;
 
-        if (unmap(pool, *link) == 0)
-            *link = next;
-        else
+        if (unmap(pool, *link) < 0) {
             link = &(*link)->next;
+            continue;
+        }
+        *link = next;
+        pool->free_count--;
     }
 }
 
 void valve_stack_pool_fini(struct valve_stack_pool *pool)
 {
-    unmap_list(pool, &pool->free);
+    unmap_after(pool, 0);
     pool->free = NULL;
 }
 
@@ -132,6 +138,9 @@ struct valve_stack *valve_stack_pool_take(struct valve_stack_pool *pool)
     if (!stack)
         return NULL;
     pool->free = stack->next;
+    pool->free_count--;
+    if (pool->free_count < pool->least_free)
+        pool->least_free = pool->free_count;
     valve_annotate_reuse(stack->bottom, pool->size);
     return stack;
 }
@@ -141,6 +150,7 @@ void valve_stack_pool_give(struct valve_stack_pool *pool, struct valve_stack *st
     stack->used = true;
     stack->next = pool->free;
     pool->free = stack;
+    pool->free_count++;
 }
 
 /* The lowest word in [start, end) that is not zero, or NULL. */
@@ -190,15 +200,12 @@ unsigned valve_stack_pool_measure(struct valve_stack_pool *pool, unsigned most)
     return measured;
 }
 
-void valve_stack_pool_trim(struct valve_stack_pool *pool)
+bool valve_stack_pool_trim(struct valve_stack_pool *pool, unsigned most)
 {
-    struct valve_stack **link = &pool->free;
-    unsigned kept = 0;
+    unsigned unused = pool->least_free > pool->keep ? pool->least_free - pool->keep : 0;
+    bool more = unused > most;
 
-    valve_stack_pool_measure(pool, UINT_MAX);
-    while (*link && kept < pool->keep) {
-        link = &(*link)->next;
-        kept++;
-    }
-    unmap_list(pool, link);
+    unmap_after(pool, pool->free_count - (more ? most : unused));
+    pool->least_free = more ? pool->least_free - most : pool->free_count;
+    return more;
 }

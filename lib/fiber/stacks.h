@@ -28,7 +28,7 @@ struct valve_stack {
     struct valve_stack *next; /* while nobody uses it: the one that was given back before */
     char *bottom;             /* lowest byte above the guard */
     struct valve_flow flow;
-    bool used; /* since valve_stack_pool_trim() last looked how deep it went */
+    bool used; /* since valve_stack_pool_measure() last looked how deep it went */
 };
 
 struct valve_stack_pool {
@@ -39,9 +39,11 @@ struct valve_stack_pool {
     size_t record_size; /* at the top, a struct valve_stack first */
     size_t high;        /* most bytes of any stack known to have been used for frames */
     unsigned mapped;    /* stacks in use or free */
-    unsigned keep;      /* free stacks that trimming spares */
-    bool split;         /* guards are made by mprotect() */
-    bool proven;        /* they are made by MADV_GUARD_INSTALL, which was seen to work */
+    unsigned free_count;
+    unsigned least_free; /* since it was last trimmed: so many lay unused all the time */
+    unsigned keep;       /* free stacks that trimming spares */
+    bool split;          /* guards are made by mprotect() */
+    bool proven;         /* they are made by MADV_GUARD_INSTALL, which was seen to work */
 };
 
 /* -EINVAL: so large a stack cannot be. Nothing is mapped yet. */
@@ -63,8 +65,11 @@ void valve_stack_pool_give(struct valve_stack_pool *pool, struct valve_stack *st
 /* Looks how deep free stacks went, at most so many of them that were used since. How many it did. */
 unsigned valve_stack_pool_measure(struct valve_stack_pool *pool, unsigned most);
 
-/* The same for all of them; then unmaps all but the `keep` that were used last. */
-void valve_stack_pool_trim(struct valve_stack_pool *pool);
+/*
+ * Unmaps stacks that nobody used since the last time that this returned false, but leaves `keep`:
+ * at most `most` of them. Whether there are more.
+ */
+bool valve_stack_pool_trim(struct valve_stack_pool *pool, unsigned most);
 
 /* Where frames begin: they grow down from here to `bottom`. */
 static inline char *valve_stack_top(const struct valve_stack *stack)

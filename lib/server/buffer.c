@@ -8,12 +8,14 @@
 
 #include "valve.h"
 
+#define HEAP_OWN 32 /* bytes that the heap may add to a block: with them it is whole pages */
+
 /* Of each size so many stay with the worker; the heap has the rest. */
 static const struct {
     size_t capacity;
     unsigned keep;
 } classes[VALVE_BUFFER_ODD] = {
-    [VALVE_BUFFER_SMALL] = {(size_t)16 * 1024 - sizeof(struct valve_buffer), 64},
+    [VALVE_BUFFER_SMALL] = {(size_t)16 * 1024 - HEAP_OWN - sizeof(struct valve_buffer), 64},
     [VALVE_BUFFER_LARGE] = {VALVE_REPLY_BUFFER + VALVE_BUFFER_HEADROOM, 32},
 };
 
@@ -43,16 +45,15 @@ struct valve_buffer *valve_buffer_new_odd(size_t size)
 struct valve_buffer *valve_buffer_new(struct valve_buffer_pool *pool, size_t size)
 {
     enum valve_buffer_class class = class_for(size);
-    struct valve_buffer *buffer;
+    struct valve_buffer *buffer = NULL;
 
-    if (class == VALVE_BUFFER_ODD || pool->spare[class] == NULL) {
+    if (class != VALVE_BUFFER_ODD)
+        buffer = valve_spares_take(&pool->spares[class]);
+    if (buffer == NULL) {
         buffer = allocate(class, class == VALVE_BUFFER_ODD ? size : classes[class].capacity);
         pool->failed += buffer == NULL;
         return buffer;
     }
-    buffer = pool->spare[class];
-    pool->spare[class] = buffer->next;
-    pool->count[class]--;
     buffer->next = NULL;
     buffer->start = buffer->end = 0;
     return buffer;
@@ -63,24 +64,28 @@ void valve_buffer_free(struct valve_buffer_pool *pool, struct valve_buffer *buff
     if (buffer == NULL)
         return;
     if (buffer->class == VALVE_BUFFER_ODD ||
-        pool->count[buffer->class] >= classes[buffer->class].keep) {
+        pool->spares[buffer->class].count >= classes[buffer->class].keep)
         free(buffer);
-        return;
-    }
-    buffer->next = pool->spare[buffer->class];
-    pool->spare[buffer->class] = buffer;
-    pool->count[buffer->class]++;
+    else
+        valve_spares_give(&pool->spares[buffer->class], &buffer->spare);
+}
+
+unsigned valve_buffer_pool_count(const struct valve_buffer_pool *pool)
+{
+    return pool->spares[VALVE_BUFFER_SMALL].count + pool->spares[VALVE_BUFFER_LARGE].count;
+}
+
+bool valve_buffer_pool_trim(struct valve_buffer_pool *pool, unsigned most)
+{
+    bool more = false;
+
+    for (unsigned class = 0; class < VALVE_BUFFER_ODD; class ++)
+        more |= valve_spares_trim(&pool->spares[class], most, free);
+    return more;
 }
 
 void valve_buffer_pool_fini(struct valve_buffer_pool *pool)
 {
-    for (unsigned class = 0; class < VALVE_BUFFER_ODD; class ++) {
-        while (pool->spare[class] != NULL) {
-            struct valve_buffer *buffer = pool->spare[class];
-
-            pool->spare[class] = buffer->next;
-            free(buffer);
-        }
-        pool->count[class] = 0;
-    }
+    for (unsigned class = 0; class < VALVE_BUFFER_ODD; class ++)
+        valve_spares_fini(&pool->spares[class], free);
 }

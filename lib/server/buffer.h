@@ -5,8 +5,11 @@
 #ifndef VALVE_SERVER_BUFFER_H
 #define VALVE_SERVER_BUFFER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include "server/spares.h"
 
 /* Room in front of the bytes of a reply for its envelope and the head of its variant. */
 #define VALVE_BUFFER_HEADROOM 128
@@ -18,7 +21,8 @@ enum valve_buffer_class {
 };
 
 struct valve_buffer {
-    struct valve_buffer *next;
+    struct valve_spare spare;
+    struct valve_buffer *next; /* in a chain of output */
     size_t capacity;
     size_t start, end; /* bytes of data[] that are to be sent */
     enum valve_buffer_class class;
@@ -27,8 +31,7 @@ struct valve_buffer {
 
 /* The spare buffers of one worker. Zero-initialised is empty. */
 struct valve_buffer_pool {
-    struct valve_buffer *spare[VALVE_BUFFER_ODD];
-    unsigned count[VALVE_BUFFER_ODD];
+    struct valve_spares spares[VALVE_BUFFER_ODD];
     uint64_t failed; /* how often there was no memory for one */
 };
 
@@ -45,6 +48,12 @@ static inline size_t valve_buffer_room(const struct valve_buffer *buffer)
 {
     return buffer->capacity - buffer->end;
 }
+
+/* How many are spare. */
+unsigned valve_buffer_pool_count(const struct valve_buffer_pool *pool);
+
+/* Frees spare ones that lay unused, as valve_spares_trim() does. Whether there are more. */
+bool valve_buffer_pool_trim(struct valve_buffer_pool *pool, unsigned most);
 
 void valve_buffer_pool_fini(struct valve_buffer_pool *pool);
 

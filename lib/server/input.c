@@ -10,7 +10,7 @@
 
 #include "server/server.h"
 
-#define KEPT_INPUTS 64 /* spare buffers that a worker keeps warm */
+#define KEPT_INPUTS 64 /* spare ones of a worker, at most */
 
 /* One part request, and what a read may bring before the connection is found to be full. */
 static size_t most_bytes(const struct valve_worker *worker)
@@ -18,8 +18,10 @@ static size_t most_bytes(const struct valve_worker *worker)
     return worker->server->scan_limits.max_size + 2 * VALVE_READ_MOST;
 }
 
-static void input_free(struct valve_input *input)
+void valve_input_free(void *argument)
 {
+    struct valve_input *input = argument;
+
     free(input->data);
     free(input->scan.scanner);
     free(input);
@@ -27,14 +29,11 @@ static void input_free(struct valve_input *input)
 
 static struct valve_input *input_new(struct valve_worker *worker)
 {
-    struct valve_input *input = worker->spare_inputs;
+    struct valve_input *input = valve_spares_take(&worker->spare_inputs);
     size_t scanner_size = valve_scanner_size(worker->server->scan_limits.max_depth);
 
-    if (input != NULL) {
-        worker->spare_inputs = input->next_spare;
-        worker->spare_input_count--;
+    if (input != NULL)
         return input;
-    }
     input = malloc(sizeof *input);
     if (input == NULL)
         return NULL;
@@ -42,7 +41,7 @@ static struct valve_input *input_new(struct valve_worker *worker)
     input->scan.scanner = malloc(scanner_size);
     input->data = malloc(input->capacity);
     if (input->data == NULL || input->scan.scanner == NULL) {
-        input_free(input);
+        valve_input_free(input);
         return NULL;
     }
     return input;
@@ -98,21 +97,8 @@ void valve_input_drop(struct valve_worker *worker, struct valve_connection *conn
         return;
     valve_worker_forget(worker, connection); /* it asks for nothing, and the links are here */
     connection->input = NULL;
-    if (worker->spare_input_count == KEPT_INPUTS) {
-        input_free(input);
-        return;
-    }
-    input->next_spare = worker->spare_inputs;
-    worker->spare_inputs = input;
-    worker->spare_input_count++;
-}
-
-void valve_input_free_spares(struct valve_worker *worker)
-{
-    while (worker->spare_inputs != NULL) {
-        struct valve_input *input = worker->spare_inputs;
-
-        worker->spare_inputs = input->next_spare;
-        input_free(input);
-    }
+    if (worker->spare_inputs.count == KEPT_INPUTS)
+        valve_input_free(input);
+    else
+        valve_spares_give(&worker->spare_inputs, &input->spare);
 }

@@ -17,7 +17,7 @@ struct valve_scan_state {
 };
 
 struct valve_input {
-    struct valve_input *next_spare;
+    struct valve_spare spare;
     struct valve_connection *waiting_previous, *waiting_next; /* while it waits for a fiber */
     bool holds_none; /* then: it stands among those that hold no fiber at all */
     struct valve_scan_state scan;
@@ -50,6 +50,7 @@ static inline bool valve_input_has_request(const struct valve_connection *connec
     return connection->input != NULL && connection->input->scan.complete > 0;
 }
 
-void valve_input_free_spares(struct valve_worker *worker);
+/* Frees a spare one. */
+void valve_input_free(void *input);
 
 #endif

@@ -243,3 +243,9 @@ void valve_os_trim_heap(void)
 {
     malloc_trim(0);
 }
+
+void valve_os_map_large_blocks(void)
+{
+    /* Set once, it stays: glibc would raise it to what was freed last. */
+    mallopt(M_MMAP_THRESHOLD, 8 * 1024);
+}

@@ -22,10 +22,8 @@ struct valve_output *valve_output_of(struct valve_worker *worker,
 
     if (output != NULL)
         return output;
-    output = worker->spare_outputs;
-    if (output != NULL)
-        worker->spare_outputs = output->next_spare;
-    else
+    output = valve_spares_take(&worker->spare_outputs);
+    if (output == NULL)
         output = malloc(sizeof *output);
     if (output == NULL) {
         valve_count(&worker->counters->faults[VALVE_FAULT_MEMORY], 1);
@@ -44,18 +42,7 @@ void valve_output_release(struct valve_worker *worker, struct valve_connection *
     if (output == NULL || connection->in_flight > 0 || output->queue.size + output->held.size > 0)
         return;
     connection->output = NULL;
-    output->next_spare = worker->spare_outputs;
-    worker->spare_outputs = output;
-}
-
-void valve_output_free_spares(struct valve_worker *worker)
-{
-    while (worker->spare_outputs != NULL) {
-        struct valve_output *output = worker->spare_outputs;
-
-        worker->spare_outputs = output->next_spare;
-        free(output);
-    }
+    valve_spares_give(&worker->spare_outputs, &output->spare);
 }
 
 static void drop(struct valve_worker *worker, struct valve_output_chain *chain)

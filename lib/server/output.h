@@ -11,6 +11,7 @@
 #include "fiber/fiber.h"
 #include "server/buffer.h"
 #include "server/connection.h"
+#include "server/spares.h"
 
 /* Unsent bytes of a connection beyond which nothing that can wait is added. */
 #define VALVE_OUTPUT_BOUND ((size_t)128 * 1024)
@@ -27,7 +28,7 @@ struct valve_output_chain {
 };
 
 struct valve_output {
-    struct valve_output *next_spare;
+    struct valve_spare spare;
     struct valve_output_chain queue; /* to be sent */
     struct valve_output_chain held;  /* to follow the reply that is being sent in pieces */
     struct valve_buffer *room;       /* what is written at present and not queued, or NULL */
@@ -80,8 +81,6 @@ int valve_output_send(struct valve_worker *worker, struct valve_connection *conn
 
 /* The owner's reply is complete, or given up: what was held follows, the next has its turn. */
 void valve_output_end_turn(struct valve_worker *worker, struct valve_connection *connection);
-
-void valve_output_free_spares(struct valve_worker *worker);
 
 /* Wakes who waits for output to leave, as far as it has. */
 void valve_output_wake(struct valve_connection *connection);

@@ -19,8 +19,8 @@
 #include "server/poll.h"
 #include "server/pulse.h"
 #include "server/server.h"
+#include "server/trim.h"
 
-#define WARM_STACKS  64
 #define NS_PER_MS    1000000
 #define BLIND_MS     1         /* between two looks, where no alarm can be set */
 #define MEMORY_RETRY 100000000 /* ns: nobody tells when memory has come free elsewhere */
@@ -119,6 +119,7 @@ static void turn(struct valve_worker *worker)
         while (worker->attention.count > 0 || valve_scheduler_runnable(worker->scheduler))
             attend_batch(worker);
     while (valve_worker_offer_fiber(worker));
+    valve_trim_turn(worker);
     valve_pulse_end(worker);
 }
 
@@ -134,7 +135,8 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 static bool set_alarm(struct valve_worker *worker)
 {
     uint64_t next = earlier(valve_scheduler_next_deadline(worker->scheduler),
-                            earlier(valve_timeouts_next(worker), valve_pulse_next(worker)));
+                            earlier(valve_timeouts_next(worker),
+                                    earlier(valve_pulse_next(worker), valve_trim_next(worker))));
     uint64_t wait;
     struct timeval timeout;
 
@@ -244,7 +246,7 @@ static int make_scheduler(struct valve_worker *worker)
 {
     const struct valve_server_options *options = &worker->server->options;
     struct valve_scheduler_options scheduler = {.stack_size = options->fiber_stack,
-                                                .keep = WARM_STACKS};
+                                                .keep = VALVE_WARM_STACKS};
     int r;
 
     worker->max_calls = options->max_fibers / worker->server->worker_count;
@@ -263,7 +265,7 @@ int valve_worker_init(struct valve_worker *worker, struct valve_server *server, 
 
     worker->server = server;
     worker->index = index;
-    worker->alarm_at = worker->measure_at = VALVE_NEVER;
+    worker->alarm_at = worker->measure_at = worker->trim_at = VALVE_NEVER;
     worker->stop.deliver = on_stop;
     worker->cut.deliver = on_cut;
     worker->max_jobs = VALVE_POOL_JOBS_A_KIND / server->worker_count;
@@ -297,8 +299,8 @@ void valve_worker_fini(struct valve_worker *worker)
     if (worker->mailbox.descriptor >= 0)
         valve_mailbox_deliver(&worker->mailbox);
     valve_mailbox_fini(&worker->mailbox);
-    valve_input_free_spares(worker);
-    valve_output_free_spares(worker);
+    valve_spares_fini(&worker->spare_inputs, valve_input_free);
+    valve_spares_fini(&worker->spare_outputs, free);
     valve_buffer_pool_fini(&worker->buffers);
     valve_worker_free_lists(worker);
     free(worker->counters);

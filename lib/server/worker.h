@@ -17,12 +17,16 @@
 #include "server/buffer.h"
 #include "server/held.h"
 #include "server/mailbox.h"
+#include "server/spares.h"
 #include "server/table.h"
 #include "server/timeouts.h"
 
 /* Bytes that one connection may bring in at once, and that all of one batch may. */
 #define VALVE_READ_MOST ((size_t)16 * 1024)
 #define VALVE_REGION    ((size_t)512 * 1024)
+
+/* Stacks that are never given back: the first request after a pause finds one. */
+#define VALVE_WARM_STACKS 4
 
 /* A connection to attend to, and what was just read from it into the region. */
 struct valve_attendance {
@@ -87,9 +91,9 @@ struct valve_worker {
     uint64_t measure_at;             /* ns: when stacks are measured; VALVE_NEVER: no need */
 
     struct valve_buffer_pool buffers;
-    struct valve_output *spare_outputs;
-    struct valve_input *spare_inputs;
-    unsigned spare_input_count;
+    struct valve_spares spare_outputs, spare_inputs;
+    uint64_t trim_at; /* ns: when spares are looked at; VALVE_NEVER: there are none */
+
     bool stopping; /* no new requests */
     bool is_cut;   /* and no time for those that are being answered */
 };

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Trimming of a worker: spares that lay unused for ten seconds go, some at a time.
+ */
+#include "server/trim.h"
+
+#include <stdlib.h>
+
+#include "server/buffer.h"
+#include "server/input.h"
+#include "server/output.h"
+
+#define MS (UINT64_C(1000000)) /* ns */
+
+#define TRIM_EVERY   (10000 * MS)
+#define TRIM_GO_ON   (10 * MS) /* where there is more than one turn should do */
+#define TRIM_AT_MOST 64        /* of each kind in a turn: each may be a system call */
+
+static bool has_spares(const struct valve_worker *worker)
+{
+    struct valve_scheduler_stats stats;
+
+    valve_scheduler_get_stats(worker->scheduler, &stats);
+    return stats.mapped > stats.live + VALVE_WARM_STACKS || worker->spare_inputs.count > 0 ||
+           worker->spare_outputs.count > 0 || valve_buffer_pool_count(&worker->buffers) > 0;
+}
+
+static bool trim(struct valve_worker *worker)
+{
+    bool more = valve_scheduler_trim(worker->scheduler, TRIM_AT_MOST);
+
+    more |= valve_buffer_pool_trim(&worker->buffers, TRIM_AT_MOST);
+    more |= valve_spares_trim(&worker->spare_inputs, TRIM_AT_MOST, valve_input_free);
+    more |= valve_spares_trim(&worker->spare_outputs, TRIM_AT_MOST, free);
+    return more;
+}
+
+void valve_trim_turn(struct valve_worker *worker)
+{
+    if (worker->now >= worker->trim_at)
+        worker->trim_at = trim(worker) ? worker->now + TRIM_GO_ON : VALVE_NEVER;
+    if (worker->trim_at == VALVE_NEVER && has_spares(worker))
+        worker->trim_at = worker->now + TRIM_EVERY;
+}
+
+uint64_t valve_trim_next(const struct valve_worker *worker)
+{
+    return worker->trim_at;
+}

@@ -1,0 +1,146 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Tests of what a worker gives back: on a worker without a thread, whose clock is the test's.
+ */
+#include <check.h>
+#include <stdlib.h>
+
+#include "server/trim.h"
+#include "valve.h"
+
+#define SECOND UINT64_C(1000000000)
+#define MANY   200 /* more than one turn gives back */
+
+static struct valve_worker worker;
+
+static void set_up(void)
+{
+    const struct valve_scheduler_options options = {
+        .stack_size = (size_t)64 * 1024, .max_fibers = MANY, .keep = VALVE_WARM_STACKS};
+
+    /* Its clock runs before that of the machine: waits end when it says so. */
+    worker.now = valve_clock_now() + 3600 * SECOND;
+    worker.trim_at = VALVE_NEVER;
+    ck_assert_int_eq(valve_scheduler_new(&options, &worker.scheduler), 0);
+}
+
+static void tear_down(void)
+{
+    valve_buffer_pool_fini(&worker.buffers);
+    valve_scheduler_free(worker.scheduler);
+}
+
+static unsigned stacks(void)
+{
+    struct valve_scheduler_stats stats;
+
+    valve_scheduler_get_stats(worker.scheduler, &stats);
+    return stats.mapped;
+}
+
+static void wait_once(void *argument)
+{
+    (void)argument;
+    (void)valve_fiber_wait(worker.now + 1);
+}
+
+/* So many fibers live at once, each with a buffer, and end. */
+static void serve(unsigned fibers)
+{
+    struct valve_buffer *buffers[MANY];
+
+    for (unsigned i = 0; i < fibers; i++) {
+        ck_assert_int_eq(valve_fiber_start(worker.scheduler, wait_once, NULL), 0);
+        buffers[i] = valve_buffer_new(&worker.buffers, 1);
+        ck_assert_ptr_nonnull(buffers[i]);
+    }
+    ck_assert_uint_eq(valve_scheduler_run(worker.scheduler, worker.now + 1), fibers);
+    for (unsigned i = 0; i < fibers; i++)
+        valve_buffer_free(&worker.buffers, buffers[i]);
+    valve_trim_turn(&worker);
+}
+
+/* Turns, each when it is asked for, until so much time has passed or none is. How many. */
+static unsigned pass(uint64_t time)
+{
+    uint64_t end = worker.now + time;
+    unsigned turns = 0;
+
+    while (valve_trim_next(&worker) <= end) {
+        ck_assert_uint_ge(valve_trim_next(&worker), worker.now);
+        worker.now = valve_trim_next(&worker);
+        valve_trim_turn(&worker);
+        turns++;
+    }
+    worker.now = end;
+    return turns;
+}
+
+START_TEST(without_spares_there_is_no_turn)
+{
+    valve_trim_turn(&worker);
+    ck_assert_uint_eq(valve_trim_next(&worker), VALVE_NEVER);
+    serve(0);
+    ck_assert_uint_eq(valve_trim_next(&worker), VALVE_NEVER);
+}
+END_TEST
+
+START_TEST(an_idle_worker_gives_back_all_and_is_left_alone)
+{
+    serve(MANY);
+    ck_assert_uint_eq(stacks(), MANY);
+    pass(100 * SECOND);
+    ck_assert_uint_eq(stacks(), VALVE_WARM_STACKS);
+    ck_assert_uint_eq(valve_buffer_pool_count(&worker.buffers), 0);
+    ck_assert_uint_eq(valve_trim_next(&worker), VALVE_NEVER);
+}
+END_TEST
+
+START_TEST(a_turn_gives_back_some)
+{
+    unsigned before;
+
+    serve(MANY);
+    pass(10 * SECOND); /* all of them had been needed before that */
+    ck_assert_uint_eq(stacks(), MANY);
+    while (stacks() > VALVE_WARM_STACKS) {
+        before = stacks();
+        ck_assert_uint_ne(valve_trim_next(&worker), VALVE_NEVER);
+        worker.now = valve_trim_next(&worker);
+        valve_trim_turn(&worker);
+        ck_assert_uint_lt(stacks(), before);
+        ck_assert_uint_ge(stacks() + 64, before);
+    }
+}
+END_TEST
+
+START_TEST(what_load_needs_is_kept)
+{
+    serve(MANY);
+    for (unsigned i = 0; i < 100; i++) {
+        pass(SECOND);
+        serve(20);
+    }
+    ck_assert_uint_eq(stacks(), 20 + VALVE_WARM_STACKS);
+    ck_assert_uint_eq(valve_buffer_pool_count(&worker.buffers), 20);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("trim");
+    TCase *tests = tcase_create("trim");
+    SRunner *runner = srunner_create(suite);
+    int failed;
+
+    tcase_add_checked_fixture(tests, set_up, tear_down);
+    tcase_add_test(tests, without_spares_there_is_no_turn);
+    tcase_add_test(tests, an_idle_worker_gives_back_all_and_is_left_alone);
+    tcase_add_test(tests, a_turn_gives_back_some);
+    tcase_add_test(tests, what_load_needs_is_kept);
+    suite_add_tcase(suite, tests);
+    srunner_run_all(runner, CK_NORMAL);
+    failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}

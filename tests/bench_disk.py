@@ -3,8 +3,12 @@
 """
 What a slow disk costs those who do not need it: hot requests for a file of 1 KiB, alone and while
 200 Gets wait for a FUSE filesystem whose reads take 500 ms, mounted below the root. The root is in
-/tmp, on whatever that is, or on a tmpfs. valved with as many I/O threads as there are slow reads, with as many as it has by itself, and
-without its I/O pool; nginx on the same files with `aio threads` and without, where it is installed.
+/tmp, on whatever that is, or on a tmpfs. valved with as many I/O threads as there are slow reads,
+with as many as it has by itself, and without its I/O pool; nginx on the same files with `aio
+threads` and without, where it is installed.
+
+The lag is the longest that a probe waited which asks every few milliseconds; what valved counts of
+itself is told beside it: turns of its worker, and those that took more than 10 ms.
 
 The server has one CPU, clients and disk the other. Each figure is the median of several rounds,
 which are taken in turn: server by server, without and with the slow reads. Needs root, in a mount
@@ -15,7 +19,9 @@ import collections
 import contextlib
 import os
 import pathlib
+import re
 import shutil
+import socket
 import statistics
 import subprocess
 import sys
@@ -36,7 +42,7 @@ SERVER_CPU, CLIENT_CPU = CPUS[0], CPUS[-1]
 
 Request = collections.namedtuple("Request", "title kind http")
 REQUESTS = [Request("Exists", "exists", "http-head"), Request("Get", "get", "http-get")]
-Sample = collections.namedtuple("Sample", "rate cpu p50 p99 p999 longest lag")
+Sample = collections.namedtuple("Sample", "rate cpu p50 p99 p999 longest lag turns late")
 
 NGINX_CONFIGURATION = """
 daemon off; worker_processes 1; pid {directory}/nginx.pid; error_log stderr error;
@@ -66,7 +72,8 @@ def go_before_others():
 
 
 class Server:
-    def __init__(self, title, address, http, command, held):
+    def __init__(self, title, address, http, command, held, metrics=None):
+        self.metrics = metrics
         self.title, self.address, self.http, self.held = title, address, http, held
         self.process = subprocess.Popen(command, preexec_fn=on_server_cpu,
                                         stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
@@ -83,6 +90,18 @@ class Server:
         return sum(int(thread.read_text().split()[0]) for pid in self.processes()
                    for thread in pathlib.Path(f"/proc/{pid}/task").glob("*/schedstat"))
 
+    def turns(self):
+        """How many turns valved's worker has had, and how many of them took more than 10 ms."""
+        if not self.metrics:
+            return 0, 0
+        with socket.socket(socket.AF_UNIX) as wire:
+            wire.connect(str(self.metrics))
+            wire.sendall(b"GET /metrics HTTP/1.1\r\nHost: valved\r\nConnection: close\r\n\r\n")
+            text = b"".join(iter(lambda: wire.recv(65536), b"")).decode()
+        counts = dict(re.findall(r'^valve_worker_turn_duration_seconds_bucket{.*le="(.*)"} (\d+)$',
+                                 text, re.MULTILINE))
+        return int(counts["+Inf"]), int(counts["+Inf"]) - int(counts["0.01"])
+
     def stop(self):
         self.process.terminate()
         self.process.wait(support.DEADLINE)
@@ -94,8 +113,8 @@ def make_files(root, source):
 
 
 def start_servers(stack, directory, root):
-    def add(title, address, http, command, held):
-        server = Server(title, f"unix:{directory}/{address}", http, command, held)
+    def add(title, address, http, command, held, metrics=None):
+        server = Server(title, f"unix:{directory}/{address}", http, command, held, metrics)
         stack.callback(server.stop)
         return server
 
@@ -104,8 +123,10 @@ def start_servers(stack, directory, root):
         path = directory / f"{name}.ini"
         path.write_text(f"[server]\nworkers = 1\npin = no\nio_threads = {threads}\n"
                         f"[files]\nroot = {root}\n[limits]\nio_timeout = 10min\n"
-                        f"[listen all]\naddress = unix:{directory}/{name}\n")
-        return add(title, name, False, [program, "-c", path], held)
+                        f"[listen all]\naddress = unix:{directory}/{name}\n"
+                        f"[metrics]\naddress = unix:{directory}/{name}.metrics\n")
+        return add(title, name, False, [program, "-c", path], held,
+                   directory / f"{name}.metrics")
 
     def nginx(title, aio, held):
         folder = directory / f"nginx-{aio or 'plain'}"
@@ -152,13 +173,15 @@ def wait_for_quiet(slow):
 
 def measure(server, request, seconds):
     kind = request.http if server.http else request.kind
-    before = server.cpu()
+    before, turns = server.cpu(), server.turns()
     output = subprocess.run(
         [LOAD, "hot", kind, server.address, "hot", str(HOT_CONNECTIONS), str(seconds)],
         stdout=subprocess.PIPE, check=True, text=True).stdout
     cpu = server.cpu() - before
+    counted = (now - then for now, then in zip(server.turns(), turns))
     requests, *times = map(int, output.split())
-    return Sample(requests / seconds, cpu / requests if requests else float("nan"), *times)
+    return Sample(requests / seconds, cpu / requests if requests else float("nan"), *times,
+                  *counted)
 
 
 def median(samples):
@@ -167,9 +190,9 @@ def median(samples):
 
 def print_table(results):
     print(f"{'':43}{'requests':>10}{'CPU':>8}{'p50':>8}{'p99':>8}{'p99.9':>8}{'max':>9}"
-          f"{'lag':>9}{'p99':>7}\n"
+          f"{'lag':>9}{'turns':>8}{'late':>5}{'p99':>7}\n"
           f"{'':43}{'/s':>10}{'us each':>8}{'us':>8}{'us':>8}{'us':>8}{'ms':>9}{'ms':>9}"
-          f"{'times':>7}")
+          f"{'':8}{'':5}{'times':>7}")
     for (server, request), (alone, beside) in results.items():
         for title, sample in ("alone", median(alone)), ("slow reads", median(beside)):
             cpu = f"{sample.cpu / 1e3:8.1f}" if sample.rate > 100 else f"{'-':>8}"
@@ -177,7 +200,7 @@ def print_table(results):
             print(f"{server if title == 'alone' else '':25}{request:8}{title:10}"
                   f"{sample.rate:10.0f}{cpu}{sample.p50 / 1e3:8.0f}{sample.p99 / 1e3:8.0f}"
                   f"{sample.p999 / 1e3:8.0f}{sample.longest / 1e6:9.1f}{sample.lag / 1e6:9.1f}"
-                  f"{times}")
+                  f"{sample.turns:8.0f}{sample.late:5.0f}{times}")
 
 
 def run(arguments, stack, directory):

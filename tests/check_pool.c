@@ -227,12 +227,24 @@ static uint64_t times_in(const struct valve_times *times)
     return count;
 }
 
+/* Jobs are counted when their thread is through with them, which is after they were delivered. */
+static struct valve_pool_kind_stats await_rest(enum valve_job_kind kind)
+{
+    uint64_t deadline = valve_deadline(PATIENCE_MS * MILLISECOND);
+    struct valve_pool_stats stats;
+
+    do
+        valve_pool_get_stats(pool, &stats);
+    while (stats.kinds[kind].running > 0 && valve_deadline(0) < deadline);
+    ck_assert_uint_eq(stats.kinds[kind].running, 0);
+    return stats.kinds[kind];
+}
+
 /* Nobody has abandoned it: its deadline is enough. */
 START_TEST(a_job_past_its_deadline_is_not_begun)
 {
     struct test_job late = quick_job(VALVE_JOB_DATA), soon = quick_job(VALVE_JOB_DATA);
-    struct valve_pool_stats stats;
-    const struct valve_pool_kind_stats *data = &stats.kinds[VALVE_JOB_DATA];
+    struct valve_pool_kind_stats data;
 
     valve_pool_submit(pool, &home, &late.job, valve_deadline(0));
     valve_pool_submit(pool, &home, &soon.job, valve_deadline(3600 * SECOND));
@@ -241,9 +253,24 @@ START_TEST(a_job_past_its_deadline_is_not_begun)
     ck_assert(valve_pool_has_expired(&late.job));
     ck_assert_uint_eq(soon.worked, 1);
     ck_assert(!valve_pool_has_expired(&soon.job));
-    valve_pool_get_stats(pool, &stats);
-    ck_assert_uint_eq(data->expired, 1);
-    ck_assert_uint_eq(times_in(&data->waits), 2);
+    data = await_rest(VALVE_JOB_DATA);
+    ck_assert_uint_eq(data.expired, 1);
+    ck_assert_uint_eq(times_in(&data.waits), 2);
+}
+END_TEST
+
+START_TEST(a_job_that_nobody_wants_comes_back_without)
+{
+    struct test_job unwanted = quick_job(VALVE_JOB_DATA);
+    struct valve_pool_kind_stats data;
+
+    valve_pool_submit(pool, &home, &unwanted.job, 0);
+    await_delivered(1);
+    ck_assert_uint_eq(unwanted.worked, 0);
+    ck_assert(!valve_pool_has_expired(&unwanted.job));
+    data = await_rest(VALVE_JOB_DATA);
+    ck_assert_uint_eq(data.skipped, 1);
+    ck_assert_uint_eq(data.expired, 0);
 }
 END_TEST
 
@@ -372,6 +399,7 @@ int main(void)
     tcase_add_test(tests, metadata_goes_before_data);
     tcase_add_test(tests, an_abandoned_job_is_not_begun);
     tcase_add_test(tests, a_job_past_its_deadline_is_not_begun);
+    tcase_add_test(tests, a_job_that_nobody_wants_comes_back_without);
     tcase_add_test(tests, stats_tell_what_is_stuck);
     tcase_add_test(tests, a_job_is_released_by_a_thread_of_the_pool);
     tcase_add_test(tests, an_abandoned_job_is_released_when_it_has_come_back);

@@ -213,6 +213,39 @@ static struct valve_answer arm_that_is_none(struct valve_call *call)
     return valve_reply(call, &order_reply_type, 4, NULL);
 }
 
+/* When part of a list is on its way. */
+static struct valve_answer late_arm_that_is_none(struct valve_call *call, const uint64_t *numbers)
+{
+    static const char zeros[1024];
+    const struct valve_text item = {zeros, sizeof zeros};
+
+    (void)numbers;
+    ck_assert_int_eq(valve_reply_list_begin(call, &order_reply_type, ORDER_LIST), 0);
+    for (unsigned i = 0; i < 2 * VALVE_REPLY_BUFFER / sizeof zeros; i++)
+        ck_assert_int_eq(valve_reply_list_add(call, &item), 0);
+    return valve_reply(call, &order_reply_type, 4, NULL);
+}
+
+static struct valve_answer list_that_is_none(struct valve_call *call)
+{
+    ck_assert_int_eq(valve_reply_list_begin(call, &order_reply_type, ORDER_DONE), -EINVAL);
+    ck_assert_int_eq(valve_reply_list_begin(call, &order_reply_type, 4), -EINVAL);
+    return (struct valve_answer){call};
+}
+
+static struct valve_answer bytes_that_are_none(struct valve_call *call)
+{
+    uint8_t *data;
+
+    ck_assert_int_eq(valve_reply_bytes_reserve(call, 100, &data), 0);
+    return valve_reply_bytes_done(call, &order_reply_type, ORDER_LIST, 0);
+}
+
+static struct valve_answer file_that_is_none(struct valve_call *call)
+{
+    return valve_reply_bytes_file(call, &order_reply_type, 4, -1, 0, 0, "nothing");
+}
+
 static const struct {
     struct valve_answer (*carry_out)(struct valve_call *call);
     const char *logged;
@@ -230,6 +263,9 @@ static const struct {
     {bytes_of_a_list, "bytes were sent that no room was reserved for"},
     {text_that_is_none, "a handler's answer breaks its type: "},
     {arm_that_is_none, "a handler's answer breaks its type: "},
+    {list_that_is_none, "a list was begun as a variant that has none"},
+    {bytes_that_are_none, "bytes were sent as a variant that has none"},
+    {file_that_is_none, "a file was sent as a variant that has no bytes"},
 };
 
 static struct valve_answer no_answer(struct valve_call *call, const uint64_t *numbers)
@@ -271,6 +307,7 @@ static struct valve_answer list_and_done(struct valve_call *call, const uint64_t
 }
 
 static const struct order orders[] = {
+    {"late-arm-that-is-none", late_arm_that_is_none},
     {"list-and-done", list_and_done},
     {"no-answer", no_answer},
     {"note", note},
@@ -427,6 +464,16 @@ START_TEST(a_handler_without_its_answer)
 }
 END_TEST
 
+START_TEST(a_late_variant_that_is_none_breaks_the_connection)
+{
+    struct peer peer = rig_ask(&rig, "late-arm-that-is-none");
+
+    peer_expect_break(&peer);
+    ck_assert(rig_has_logged(&rig, "Do: a variant that is none came after part of a reply"));
+    rig_end(&rig, &peer);
+}
+END_TEST
+
 START_TEST(a_handler_may_change_its_mind)
 {
     struct peer peer = rig_ask(&rig, "reserve-and-list");
@@ -482,6 +529,7 @@ int main(void)
                         sizeof second_answers / sizeof second_answers[0]);
     tcase_add_loop_test(tests, a_handler_without_its_answer, 0,
                         sizeof no_answers / sizeof no_answers[0]);
+    tcase_add_test(tests, a_late_variant_that_is_none_breaks_the_connection);
     tcase_add_test(tests, a_handler_may_change_its_mind);
     tcase_add_test(tests, the_words_for_errors);
     suite_add_tcase(suite, tests);

@@ -388,6 +388,35 @@ static struct valve_answer block(struct valve_call *call, const uint64_t *number
     return order_done(call, numbers[0]);
 }
 
+static struct tally reached, opened;
+
+static void pass_gate(struct valve_job *job)
+{
+    (void)job;
+    tally_add(&reached);
+    tally_reaches(&opened, 1);
+}
+
+static void free_job(struct valve_job *job)
+{
+    free(job);
+}
+
+/* "gate": what a thread of the pool does not finish before the gate is open. */
+static struct valve_answer wait_for_gate(struct valve_call *call, const uint64_t *numbers)
+{
+    struct valve_job *job = malloc(sizeof *job);
+    int r;
+
+    ck_assert_ptr_nonnull(job);
+    *job = (struct valve_job){.work = pass_gate, .release = free_job, .kind = VALVE_JOB_DATA};
+    r = valve_call_run(call, job);
+    if (r < 0)
+        return order_failed(call, r);
+    free_job(job);
+    return order_done(call, numbers[0]);
+}
+
 static struct valve_later promised;
 
 static struct valve_answer promise(struct valve_call *call, const uint64_t *numbers)
@@ -412,7 +441,8 @@ static struct valve_answer forget(struct valve_call *call, const uint64_t *numbe
 }
 
 static const struct order orders[] = {
-    {"block", block}, {"fail", fail_it}, {"forget", forget}, {"promise", promise}, {NULL, NULL},
+    {"block", block},        {"fail", fail_it},    {"forget", forget},
+    {"gate", wait_for_gate}, {"promise", promise}, {NULL, NULL},
 };
 
 static void set_up_orders(void)
@@ -420,6 +450,8 @@ static void set_up_orders(void)
     rig_init_orders(&rig, orders);
     atomic_store(&is_blocked, false);
     atomic_store(&may_go_on, false);
+    tally_init(&reached);
+    tally_init(&opened);
 }
 
 START_TEST(a_stalled_worker_is_reported_once_and_when_it_goes_on)
@@ -446,6 +478,34 @@ START_TEST(a_stalled_worker_is_reported_once_and_when_it_goes_on)
     ck_assert_double_ge(figure("valve_worker_longest_turn_seconds{worker=\"0\"}"), 0.5);
     peer_order_now(&peer);
     ck_assert_uint_eq(tally_get(&rig.logged), 2);
+    rig_end(&rig, &peer);
+}
+END_TEST
+
+/* The thread comes to it too late, and before the worker, which is held up, has given it up. */
+START_TEST(jobs_whose_time_is_over_are_counted)
+{
+    enum { TIME_MS = 1000 };
+    struct peer peer;
+
+    rig.options.io_threads = 2; /* of which one does nothing but metadata */
+    peer = rig_ask(&rig, "gate 1");
+    tally_await(&reached, 1);
+    peer_order_within(&peer, 2, "gate 2", TIME_MS);
+    await("valve_pool_queued_jobs{kind=\"data\"}", 1);
+    peer_order(&peer, 3, "block 3");
+    while (!atomic_load(&is_blocked))
+        poll(NULL, 0, 1);
+    poll(NULL, 0, TIME_MS);
+    await("valve_pool_jobs_expired_total{kind=\"data\"}", 0);
+    tally_add(&opened);
+    await("valve_pool_jobs_expired_total{kind=\"data\"}", 1);
+    await("valve_pool_jobs_skipped_total{kind=\"data\"}", 0);
+    ck_assert_uint_eq(tally_get(&reached), 1);
+    atomic_store(&may_go_on, true);
+    peer_expect_done(&peer, 3, 3);
+    peer_receive(&peer);
+    peer_receive(&peer);
     rig_end(&rig, &peer);
 }
 END_TEST
@@ -552,6 +612,7 @@ int main(void)
     tcase_add_test(files, stuck_threads_are_counted);
     tcase_add_test(words, a_stalled_worker_is_reported_once_and_when_it_goes_on);
     tcase_add_test(words, an_idle_worker_is_not_stalled);
+    tcase_add_test(words, jobs_whose_time_is_over_are_counted);
     tcase_add_test(words, promised_answers_are_counted_by_what_they_say);
     tcase_add_test(text, text_is_escaped_and_numbers_are_exact);
     suite_add_tcase(suite, files);

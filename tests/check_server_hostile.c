@@ -196,6 +196,9 @@ static void pause_one(struct peer *peer, enum pause why)
 #define PAUSED_PEERS (ON_VALGRIND ? 100 : 1000)
 #endif
 
+/* By what they are connected, and whether they have ended their input. */
+enum transport { UNIX_SOCKET, TCP, HALF_CLOSED_TCP, TRANSPORTS };
+
 /* Thousands that are paused: neither their sitting there costs anything, nor are they kept. */
 START_TEST(a_paused_connection_costs_nothing_and_is_not_kept)
 {
@@ -203,10 +206,11 @@ START_TEST(a_paused_connection_costs_nothing_and_is_not_kept)
     static struct peer peers[1000];
     const unsigned count = PAUSED_PEERS;
     const struct linger at_once = {.l_onoff = 1};
-    const enum pause why = (enum pause)(_i / 2);
+    const enum pause why = (enum pause)(_i / TRANSPORTS);
+    const enum transport by = (enum transport)(_i % TRANSPORTS);
     uint64_t before, sitting = 0, leaving;
 
-    rig.is_tcp = _i % 2 == 1;
+    rig.is_tcp = by != UNIX_SOCKET;
     rig.options.max_in_flight = 4;
     rig.options.max_fibers = why == NO_FIBERS ? 100 : 4 * count + 2000;
     if (why == OTHERS_HOLD_FIBERS)
@@ -217,6 +221,8 @@ START_TEST(a_paused_connection_costs_nothing_and_is_not_kept)
     for (unsigned i = 0; i < count; i++) {
         peers[i] = peer_connect(rig.address);
         pause_one(&peers[i], why);
+        if (by == HALF_CLOSED_TCP)
+            ck_assert_int_eq(shutdown(peers[i].socket, SHUT_WR), 0);
     }
     for (unsigned i = 0; i < 20; i++) { /* at first all of it is taken in */
         before = cpu_of_worker();
@@ -252,7 +258,8 @@ int main(void)
     tcase_add_loop_test(tests, the_kernel_watches_tcp_peers, 0, 3);
     tcase_add_test(tests, a_reader_that_stopped_leaves_nothing_behind);
     tcase_add_test(tests, a_trickle_ends_beside_output_that_waits);
-    tcase_add_loop_test(tests, a_paused_connection_costs_nothing_and_is_not_kept, 0, 2 * PAUSES);
+    tcase_add_loop_test(tests, a_paused_connection_costs_nothing_and_is_not_kept, 0,
+                        PAUSES * TRANSPORTS);
     suite_add_tcase(suite, tests);
     srunner_run_all(runner, CK_NORMAL);
     failed = srunner_ntests_failed(runner);

@@ -230,6 +230,66 @@ START_TEST(a_cancel_is_heard_when_no_request_would_be)
 }
 END_TEST
 
+/* It has not been read before, and then reaches the request that it stands behind, too. */
+START_TEST(a_cancel_behind_a_request_that_waits_is_heard_after_it)
+{
+    struct peer peer;
+
+    rig.options.max_in_flight = 2;
+    rig_start(&rig);
+    peer = peer_connect(rig.address);
+    peer_ask(&peer, 1, "Exists", "gate");
+    peer_ask(&peer, 2, "Exists", "sleep 0");
+    peer_ask(&peer, 2, "Exists", "sleep 0");
+    peer_cancel(&peer, 2);
+    tally_await(&rig.service.at_gate, 1);
+    tally_add(&rig.service.gate);
+    peer_expect_true(&peer, 1);
+    peer_expect_error(&peer, 2, "cancelled");
+    peer_expect_error(&peer, 2, "cancelled");
+    ck_assert_uint_eq(tally_get(&rig.service.canceled), 2);
+    peer_ping(&peer);
+    peer_close(&peer);
+    rig_stop(&rig);
+}
+END_TEST
+
+/* Who cannot be heard can still leave, or end its input and have its answers. */
+START_TEST(a_client_with_a_request_that_waits_leaves)
+{
+    const struct linger at_once = {.l_onoff = 1};
+    struct peer peer, other;
+
+    rig.options.max_in_flight = 2;
+    rig.is_tcp = true;
+    rig_start(&rig);
+    peer = peer_connect(rig.address);
+    other = peer_connect(rig.address);
+    for (uint32_t id = 1; id <= 3; id++)
+        peer_ask(&peer, id, "Exists", id < 3 ? "gate" : "now");
+    tally_await(&rig.service.at_gate, 2);
+    if (_i == 0) {
+        setsockopt(peer.socket, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+        peer_close(&peer);
+        tally_await(&rig.service.canceled, 2);
+        tally_add(&rig.service.gate);
+    } else {
+        ck_assert_int_eq(shutdown(peer.socket, SHUT_WR), 0);
+        peer_ping(&other);
+        ck_assert_uint_eq(tally_get(&rig.service.begun), 3); /* with the other's */
+        tally_add(&rig.service.gate);
+        for (uint32_t id = 1; id <= 3; id++)
+            peer_receive(&peer);
+        peer_expect_end(&peer);
+        peer_close(&peer);
+        ck_assert_uint_eq(tally_get(&rig.service.canceled), 0);
+    }
+    peer_ping(&other);
+    peer_close(&other);
+    rig_stop(&rig);
+}
+END_TEST
+
 START_TEST(the_timeout_of_a_request)
 {
     static const char *const orders[] = {"gate", "sleep 0"};
@@ -331,6 +391,8 @@ int main(void)
     tcase_add_loop_test(tests, handlers_wait, 0, 3);
     tcase_add_loop_test(tests, a_cancel_reaches_its_handlers, 0, 2);
     tcase_add_test(tests, a_cancel_is_heard_when_no_request_would_be);
+    tcase_add_test(tests, a_cancel_behind_a_request_that_waits_is_heard_after_it);
+    tcase_add_loop_test(tests, a_client_with_a_request_that_waits_leaves, 0, 2);
     tcase_add_loop_test(tests, the_timeout_of_a_request, 0, 4);
     tcase_add_test(tests, the_timeout_of_a_job);
     tcase_add_loop_test(tests, a_client_that_is_gone, 0, 2);

@@ -8,13 +8,15 @@
  * The conversation, requests in a file, is sent up to the cut, or whole; what comes back is
  * received whole, or up to the cut. Then the connection is reset, or (end) the sending side is
  * shut down and all answers that are owed must come, or (stop) it is left alone, and reset when 50
- * others were. After each one another connection must be answered. REPLIES tells, in lines of two
- * numbers, how many bytes of answers are owed once so many of the requests were sent.
+ * others were. Some are tried at once, and after them another connection must be answered. REPLIES
+ * tells, in lines of two numbers, how many bytes of answers are owed once so many of the requests
+ * were sent.
  */
 #include <config.h>
 
 #include <errno.h>
 #include <poll.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -25,7 +27,16 @@
 #include "net/address.h"
 
 #define PATIENCE_MS 60000
+#define AT_ONCE     32 /* connections that are tried together */
 #define MOST_LEFT   50 /* connections that are left alone, at a time */
+
+enum how { RESET, END, STOP };
+
+/* One that is tried: where it is cut, and how far it has come. */
+struct attempt {
+    int peer;
+    size_t cut, sent, received;
+};
 
 static uint8_t conversation[65536];
 static size_t conversation_size;
@@ -101,18 +112,17 @@ static size_t owed_for(size_t sent)
 }
 
 /* All that is owed comes, and then the end, in good order. */
-static void expect_rest(int peer, size_t sent, size_t received)
+static void expect_rest(const struct attempt *attempt)
 {
-    size_t owed = owed_for(sent);
+    size_t owed = owed_for(attempt->sent);
+    size_t received = attempt->received + receive(attempt->peer, SIZE_MAX - attempt->received);
 
-    shutdown(peer, SHUT_WR);
-    received += receive(peer, SIZE_MAX - received);
     if (received != owed) {
         fprintf(stderr, "cut_client: cut at byte %zu: %zu bytes of answers instead of %zu\n", cut,
                 received, owed);
         exit(EXIT_FAILURE);
     }
-    close(peer);
+    close(attempt->peer);
 }
 
 /* Leaves it open; the one that was left longest goes in its place. */
@@ -127,21 +137,41 @@ static void leave(int peer)
     *place = peer;
 }
 
-static void try_cut(bool cuts_sending, const char *how)
+static void finish(struct attempt *attempt, enum how how)
 {
-    int peer = connect_to_server();
-    size_t sent = cuts_sending ? cut : conversation_size;
-    size_t received = 0;
+    switch (how) {
+    case RESET:
+        reset(attempt->peer);
+        break;
+    case END:
+        expect_rest(attempt);
+        break;
+    case STOP:
+        leave(attempt->peer);
+        break;
+    }
+}
 
-    send_all(peer, conversation, sent);
-    if (!cuts_sending)
-        received = receive(peer, cut);
-    if (strcmp(how, "reset") == 0)
-        reset(peer);
-    else if (strcmp(how, "end") == 0)
-        expect_rest(peer, sent, received);
-    else
-        leave(peer);
+/* Tries them together: the server is at work on all while each is brought to its cut. */
+static void try_cuts(struct attempt *attempts, size_t count, bool cuts_sending, enum how how)
+{
+    for (size_t i = 0; i < count; i++) {
+        attempts[i].peer = connect_to_server();
+        attempts[i].sent = cuts_sending ? attempts[i].cut : conversation_size;
+        attempts[i].received = 0;
+        send_all(attempts[i].peer, conversation, attempts[i].sent);
+    }
+    for (size_t i = 0; i < count; i++) {
+        cut = attempts[i].cut;
+        if (!cuts_sending)
+            attempts[i].received = receive(attempts[i].peer, cut);
+        if (how == END)
+            shutdown(attempts[i].peer, SHUT_WR);
+    }
+    for (size_t i = 0; i < count; i++) {
+        cut = attempts[i].cut;
+        finish(&attempts[i], how);
+    }
 }
 
 /* [1, {"Exists": "f"}], which is answered by as many bytes, of which the last says true. */
@@ -177,20 +207,33 @@ static void read_files(const char *requests, const char *owed)
     fclose(file);
 }
 
+static enum how how_of(const char *word)
+{
+    if (strcmp(word, "reset") == 0)
+        return RESET;
+    return strcmp(word, "end") == 0 ? END : STOP;
+}
+
 int main(int count, char **arguments)
 {
     const char *problem = "usage";
-    size_t last, step;
+    size_t next, last, step;
     int other;
 
     if (count != 9 || valve_address_parse(arguments[1], &address, &problem) < 0)
         fail(problem);
     read_files(arguments[2], arguments[3]);
+    next = strtoul(arguments[6], NULL, 10);
     last = strtoul(arguments[7], NULL, 10);
     step = strtoul(arguments[8], NULL, 10);
     other = connect_to_server();
-    for (cut = strtoul(arguments[6], NULL, 10); cut <= last; cut += step) {
-        try_cut(strcmp(arguments[4], "send") == 0, arguments[5]);
+    while (next <= last) {
+        struct attempt attempts[AT_ONCE];
+        size_t tried = 0;
+
+        for (; tried < AT_ONCE && next <= last; next += step)
+            attempts[tried++].cut = next;
+        try_cuts(attempts, tried, strcmp(arguments[4], "send") == 0, how_of(arguments[5]));
         expect_service(other);
     }
     close(other);

@@ -3,7 +3,8 @@
 """
 A soak: valved serves a directory that changes, to clients whose connections go through fault
 proxies; an oracle (tests/soak_load) judges every answer, and memory and descriptors of valved are
-watched.
+watched. Under load memory follows what is in flight: whether it grows is seen when, every five
+minutes, all clients are gone for a while.
 
     soak.py [--rate N] [DURATION [SEED]]
 
@@ -21,7 +22,6 @@ import random
 import re
 import shutil
 import signal
-import statistics
 import subprocess
 import sys
 import threading
@@ -42,9 +42,9 @@ PROXIES = (
                                                  "--reset=0.1", "--span=262144")),
 )
 
-FLAT = 0.01  # of memory, from minute 5 on
-FEW = 8  # connections and files that are just being opened or closed
-WARM_UP = 300  # seconds
+FLAT = 0.01  # of memory, from the first rest on
+REST = 300  # seconds between two
+QUIET = 15  # seconds without a change, after which a server at rest has given back what it will
 DEADLINE = 60
 
 Sample = collections.namedtuple("Sample", "time own pss resident sockets files others")
@@ -114,13 +114,19 @@ class Load:
     def _hear(self):
         self._errors = self.process.stderr.read()
 
-    def wait_for(self, line, seconds):
-        """Whether the line came within so many seconds."""
+    def next_line(self, seconds):
+        """What it says next, or None if that takes longer."""
         with self._more:
-            self._more.wait_for(lambda: line in self._lines or None in self._lines, seconds)
-            if line not in self._lines and None in self._lines:
+            self._more.wait_for(lambda: self._lines, seconds)
+            if not self._lines:
+                return None
+            if self._lines[0] is None:
                 raise Failed(self.failure())
-            return line in self._lines
+            return self._lines.pop(0)
+
+    def go_on(self):
+        self.process.stdin.write("\n")
+        self.process.stdin.flush()
 
     def failure(self):
         self.process.wait()
@@ -130,7 +136,7 @@ class Load:
 
     def finish(self):
         """Lets it compare the tree; {count: number}."""
-        self.process.stdin.write("\n")
+        self.go_on()
         self.process.stdin.close()
         self.process.wait(DEADLINE)
         if self.process.returncode != 0:
@@ -171,36 +177,21 @@ def take_sample(pid, start):
                   kinds["sockets"], kinds["files"], kinds["others"])
 
 
-def total(sample):
-    return sample.sockets + sample.files + sample.others
-
-
-def window(samples, begin, seconds=120):
-    """Those of two minutes."""
-    return [sample for sample in samples if begin <= sample.time <= begin + seconds]
-
-
 class Growth:
-    """What became of the memory between minute 5 and the end."""
+    """What became of the memory between the first rest and the last."""
 
-    def __init__(self, samples):
-        late = [sample for sample in samples if sample.time >= WARM_UP]
-        self.is_known = bool(late) and late[-1].time >= WARM_UP + 240
+    KINDS = ("own", "pss", "resident")
+
+    def __init__(self, rests):
+        self.is_known = len(rests) > 1 and rests[-1].time >= rests[0].time + 240
         if not self.is_known:
             return
-        self.kinds = {}
-        parts = window(late, WARM_UP), window(late, late[-1].time - 120)
-        self.descriptors = [statistics.median(map(total, part)) for part in parts]
-        for kind in ("own", "pss", "resident"):
-            early, last = (statistics.median(getattr(sample, kind) for sample in part)
-                           for part in parts)
-            slope = statistics.linear_regression([sample.time for sample in late],
-                                                 [getattr(sample, kind) for sample in late]).slope
-            self.kinds[kind] = (early, last, last / max(early, 1) - 1, slope * 3600)
+        ends = rests[0], rests[-1]
+        self.kinds = {kind: [getattr(rest, kind) for rest in ends] for kind in self.KINDS}
 
     @property
     def is_flat(self):
-        return self.kinds["own"][2] <= FLAT and self.descriptors[1] <= self.descriptors[0] + FEW
+        return all(last <= first * (1 + FLAT) for first, last in self.kinds.values())
 
 
 # ---- The soak ----------------------------------------------------------------------------------
@@ -212,12 +203,13 @@ class Soak:
     """
 
     def __init__(self, seconds, seed, rate, *, evidence=None, proxies=PROXIES, options=(),
-                 environment=None, say=print, meddle=lambda server: None):
+                 environment=None, rest=REST, say=print, meddle=lambda server: None):
         self.seconds, self.seed, self.rate = seconds, seed, rate
         self.proxies, self.options, self.environment = proxies, options, environment
-        self.say, self.meddle = say, meddle
+        self.rest, self.say, self.meddle = rest, say, meddle
         self.evidence = evidence or support.BUILD / f"soak-{seed}"
         self.samples = []
+        self.rests = []
         self.done = {}
         self.counts = {}
 
@@ -263,29 +255,46 @@ class Soak:
         running = self._start_proxies(server, stack)
         targets = [f"--{'faithful' if proxy.faithful else 'faulty'}={run.address}"
                    for proxy, run in running.items()]
-        rest = server.descriptors()
+        self.least_descriptors = server.descriptors()
         load = Load([str(support.BUILD / "tests/soak_load"), f"--root={server.root}",
                      f"--spare={spare}", f"--seed={self.seed}", f"--seconds={self.seconds}",
-                     f"--rate={self.rate}", f"--changes={max(1, self.rate // 5)}",
-                     f"--evidence={server.directory}/evidence.txt", *self.options, *targets])
+                     f"--rate={self.rate}", f"--rest={self.rest}",
+                     f"--changes={max(1, self.rate // 5)}", *self.options, *targets,
+                     f"--evidence={server.directory}/evidence.txt"])
         stack.callback(load.kill)
         self._watch(server, load)
-        server.expect_descriptors(rest)
-        self.rest = rest
         server.stop()
         self.counts = load.finish()
         self.done = {proxy.name: run.stop() for proxy, run in running.items()}
 
     def _watch(self, server, load):
-        if not load.wait_for("begun", DEADLINE):
+        if load.next_line(DEADLINE) != "begun":
             raise Failed("the load does not begin")
         start = time.monotonic()
-        every = min(10, self.seconds / 10)
+        end = start + self.seconds + 300
         self.meddle(server)
-        while not load.wait_for("settled", every):
+        while (said := load.next_line(min(10, self.seconds / 10))) != "settled":
+            if said == "resting":
+                began = time.monotonic()
+                self._rest(server, start)
+                load.go_on()
+                end += time.monotonic() - began
             self.samples.append(take_sample(server.program.pid, start))
-            if time.monotonic() > start + self.seconds + 300:
+            if time.monotonic() > end:
                 raise Failed("the load does not end")
+        self._rest(server, start)
+
+    def _rest(self, server, start):
+        """Takes a sample when nothing changes any more."""
+        server.expect_descriptors(self.least_descriptors)
+        rest = take_sample(server.program.pid, start)
+        since, end = rest.time, rest.time + 10 * QUIET
+        while since + QUIET > time.monotonic() - start < end:
+            time.sleep(1)
+            now = take_sample(server.program.pid, start)
+            if now.own != rest.own:
+                rest, since = now, now.time
+        self.rests.append(rest)
 
     def write_samples(self, path):
         rows = [Sample._fields, *self.samples]
@@ -319,18 +328,20 @@ class Soak:
         for kind in ("sockets", "files", "others"):
             numbers = [getattr(sample, kind) for sample in self.samples]
             self.say(f"descriptors, {kind}: {min(numbers)} to {max(numbers)}")
-        self.say(f"descriptors when all clients had gone: {self.rest}, as before the first came")
-        growth = Growth(self.samples)
+        self.say(f"descriptors when all clients had gone: {self.least_descriptors}, as before the "
+                 "first came")
+        for rest in self.rests:
+            self.say(f"at rest after {rest.time / 60:.1f} min: own memory {rest.own // 1024} KiB, "
+                     f"resident {rest.resident // 1024} KiB")
+        growth = Growth(self.rests)
         if not growth.is_known:
             self.say("too short to say anything of memory")
             return
-        for kind, (early, last, grown, slope) in growth.kinds.items():
-            self.say(f"memory, {kind}: {early / 1024:.0f} KiB at minute 5, {last / 1024:.0f} KiB "
-                     f"at the end ({grown:+.2%}), slope {slope / 1024:+.1f} KiB an hour")
-        self.say("descriptors, median: {:.0f} at minute 5, {:.0f} at the end".format(
-            *growth.descriptors))
+        for kind, (first, last) in growth.kinds.items():
+            self.say(f"memory at rest, {kind}: {first / 1024:.0f} KiB, then {last / 1024:.0f} KiB "
+                     f"({last / first - 1:+.2%})")
         if not growth.is_flat:
-            raise Failed(f"memory or descriptors grew: more than {FLAT:.0%}, or {FEW}")
+            raise Failed(f"memory grew by more than {FLAT:.0%}")
 
 
 def main():

@@ -17,9 +17,11 @@ from support import KIB, MIB
 
 CONTENT = bytes(range(256)) * 4
 LARGE = bytes(range(251)) * (4 * MIB // 251)
+QUEUE = 1024  # accesses of a kind that one worker may have under way
 IO_TIMEOUT = 0.3  # seconds, where a test waits for it
 
 
+@unittest.skipIf(support.WRAPPER, "Valgrind holds up all threads while a close() hangs")
 @unittest.skipIf(disk.problem(), disk.problem())
 class DiskTest(unittest.TestCase):
     """
@@ -170,6 +172,37 @@ class Hang(DiskTest):
         self.assertEqual(set(answers), set(range(1, 51)))
         self.disk.clear()
         self.check_recovered()
+
+    def test_everything_is_stuck(self):
+        """
+        No thread is left and the queue is full: who comes then is `busy`, after io_timeout and not
+        before. What needs no storage is answered all along, and all is well once the disk is.
+        """
+        timeout = 2
+        self.start(io_timeout=f"{timeout}s", max_in_flight=2 * QUEUE)
+        before = self.server.descriptors()
+        self.disk.hang("lookup")
+        begin = time.monotonic()
+        count = QUEUE + 20  # the last find the queue full
+        self.wire.send(b"".join(cbor2.dumps([id, {"Size": "disk/small"}])
+                                for id in range(1, count + 1)))
+        while self.is_waiting(self.wire):
+            self.check_hot(self.hot)
+            self.assertLess(time.monotonic() - begin, support.DEADLINE)
+        self.assertGreaterEqual(time.monotonic() - begin, timeout)
+        answers = {}
+        for _ in range(count):
+            id, reply = self.wire.reply()
+            answers[id] = support.error_code(reply)
+        self.assertEqual({id for id, code in answers.items() if code == "busy"},
+                         set(range(QUEUE + 1, count + 1)))
+        self.assertEqual(set(answers.values()), {"busy", "timeout"})
+        begin = time.monotonic()
+        self.expect("busy", {"Size": "disk/small"})  # those that timed out are the kernel's still
+        self.assertGreaterEqual(time.monotonic() - begin, timeout)
+        self.disk.clear()
+        self.check_recovered()
+        self.server.expect_descriptors(before)
 
     def test_in_the_middle_of_a_get(self):
         """It cannot be taken back: the connection ends inside the reply, and the log says why."""

@@ -12,7 +12,7 @@ import support
 from test_diff import COMPILER, Folder, schema_of, verdicts
 
 SEED = int(os.environ.get("VALVE_TEST_SEED", "1"))
-PAIRS = 20 if support.SMALL else 80
+PAIRS = 4 if support.WRAPPER else 20 if support.SMALL else 80
 
 SCALARS = ["uint", "int", "bool", "tstr", "bstr", "nil", "float64", "any", "0..9", "3..20", "-5..5",
            "-9..-2", "tstr .size (0..3)", "tstr .size (2..5)", "bstr .size 2", "uint .size 1",

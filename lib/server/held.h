@@ -5,15 +5,15 @@
 #ifndef VALVE_SERVER_HELD_H
 #define VALVE_SERVER_HELD_H
 
-#include "fiber/fiber.h"
+struct valve_held_waiter;
 
 /* One for each worker, who alone touches it. */
 struct valve_held {
     unsigned most, now;
-    struct valve_wait_queue wanted; /* fibers that wait for places */
+    struct valve_held_waiter *first, *last; /* calls that wait for places, the first come first */
 };
 
-/* So many are closed, whoever held them: those that wait are woken. */
+/* So many are closed, whoever held them: those that wait have what they wait for. */
 void valve_held_give_back(struct valve_held *held, unsigned count);
 
 #endif

@@ -98,7 +98,7 @@ int valve_call_run(struct valve_call *call, struct valve_job *job)
     return r;
 }
 
-/* As one that expires at once: it is counted, comes back, and is released as nobody waits. */
+/* As one that nobody ever wanted: it is counted, comes back, and is released. */
 void valve_call_discard(struct valve_call *call, struct valve_job *job)
 {
     call->held -= job->held;

@@ -290,7 +290,7 @@ void valve_pool_submit(struct valve_pool *pool, struct valve_worker *home, struc
 {
     job->home = home;
     job->deadline = deadline;
-    __atomic_store_n(&job->state, JOB_WANTED, __ATOMIC_RELAXED);
+    __atomic_store_n(&job->state, deadline == 0 ? JOB_ABANDONED : JOB_WANTED, __ATOMIC_RELAXED);
     enqueue(pool, job);
 }
 

@@ -39,7 +39,8 @@ bool valve_pool_free(struct valve_pool *pool, uint64_t deadline);
 /*
  * Queues a job of this worker's; its `done` message comes to the worker's mailbox when it has
  * been worked on. Where no thread takes it before `deadline`, it comes back without: it has
- * expired. The caller bounds how many it has out. Any thread; does not wait.
+ * expired. A deadline of 0: nobody wants it done. The caller bounds how many it has out. Any
+ * thread; does not wait.
  */
 void valve_pool_submit(struct valve_pool *pool, struct valve_worker *home, struct valve_job *job,
                        uint64_t deadline);

@@ -83,6 +83,12 @@ bool valve_reply_is_second(struct valve_call *call)
     }
 }
 
+bool valve_reply_has_arm(const struct valve_type *reply, unsigned arm, enum valve_shape shape)
+{
+    return arm < reply->count && reply->members[arm].type != NULL &&
+           reply->members[arm].type->shape == shape;
+}
+
 void valve_reply_unreserve(struct valve_call *call)
 {
     /* What reserved nothing does not keep the output in place either. */
@@ -103,10 +109,13 @@ void valve_reply_drop(struct valve_call *call)
 static struct valve_answer break_off(struct valve_call *call, const struct valve_type *reply,
                                      unsigned arm, const void *payload)
 {
-    const struct valve_member *member = &reply->members[arm];
+    const struct valve_member *member;
     const struct valve_text *text = payload;
     char why[VALVE_ERROR_TEXT];
 
+    if (arm >= reply->count)
+        return valve_reply_contradicted(call, "a variant that is none came after part of a reply");
+    member = &reply->members[arm];
     if (member->type != NULL && member->type->shape == VALVE_SHAPE_TEXT)
         snprintf(why, sizeof why, "%.*s", (int)text->size, text->data);
     else

@@ -32,6 +32,9 @@ struct valve_answer valve_reply_contradicted(struct valve_call *call, const char
  */
 bool valve_reply_is_second(struct valve_call *call);
 
+/* Whether a reply has this variant, of such a payload. Generated code asks for no other. */
+bool valve_reply_has_arm(const struct valve_type *reply, unsigned arm, enum valve_shape shape);
+
 /* Whether nobody will see the reply: the client is gone. */
 bool valve_reply_pointless(const struct valve_call *call);
 

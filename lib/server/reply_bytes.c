@@ -91,6 +91,8 @@ struct valve_answer valve_reply_bytes_done(struct valve_call *call, const struct
     }
     if (buffer == NULL || call->item != NULL || size > call->reserved)
         return valve_reply_contradicted(call, "bytes were sent that no room was reserved for");
+    if (!valve_reply_has_arm(reply, arm, VALVE_SHAPE_BYTES))
+        return valve_reply_contradicted(call, "bytes were sent as a variant that has none");
     if (write_front(buffer, call->id, reply, arm, size) < 0) {
         valve_reply_drop(call);
         return valve_reply_broken(call, "the variant's name is too long for bytes in place");

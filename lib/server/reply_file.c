@@ -332,6 +332,8 @@ struct valve_answer valve_reply_bytes_file(struct valve_call *call, const struct
     if (valve_reply_is_second(call))
         return (struct valve_answer){call};
     valve_reply_drop(call);
+    if (!valve_reply_has_arm(reply, arm, VALVE_SHAPE_BYTES))
+        return valve_reply_contradicted(call, "a file was sent as a variant that has no bytes");
     if (call->stage == VALVE_CALL_BEGUN)
         return valve_reply_broken(call, "a file came after part of another reply");
     r = begin(&transfer, reply, arm);

@@ -20,6 +20,8 @@ int valve_reply_list_begin(struct valve_call *call, const struct valve_type *rep
 
     if (call->stage != VALVE_CALL_OPEN)
         return valve_reply_misused(call, "a list was begun after another answer");
+    if (!valve_reply_has_arm(reply, arm, VALVE_SHAPE_LIST))
+        return valve_reply_misused(call, "a list was begun as a variant that has none");
     valve_reply_drop(call);
     r = valve_reply_turn(call);
     if (r < 0)

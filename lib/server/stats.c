@@ -363,6 +363,9 @@ static const struct valve_figure pool_done = {"valve_pool_jobs_total", "Jobs don
 static const struct valve_figure pool_skipped = {"valve_pool_jobs_skipped_total",
                                                  "Jobs not done: nobody waited for them any more.",
                                                  VALVE_COUNTER};
+static const struct valve_figure pool_expired = {
+    "valve_pool_jobs_expired_total", "Jobs not done: their time was over when their turn came.",
+    VALVE_COUNTER};
 static const struct valve_figure pool_waits = {
     "valve_pool_wait_seconds", "How long jobs waited for a thread.", VALVE_HISTOGRAM};
 static const struct valve_figure pool_runs = {"valve_pool_run_seconds",
@@ -380,6 +383,8 @@ static void tell_kinds(const struct report *report, const struct valve_pool_stat
         tell_labelled(report, &pool_done, "kind", kinds[i], stats->kinds[i].done);
     for (unsigned i = 0; i <= VALVE_JOB_DATA; i++)
         tell_labelled(report, &pool_skipped, "kind", kinds[i], stats->kinds[i].skipped);
+    for (unsigned i = 0; i <= VALVE_JOB_DATA; i++)
+        tell_labelled(report, &pool_expired, "kind", kinds[i], stats->kinds[i].expired);
     for (unsigned i = 0; i <= VALVE_JOB_DATA; i++)
         tell_times(report, &pool_waits, &(struct valve_label){"kind", kinds[i]},
                    &stats->kinds[i].waits, false);

@@ -26,6 +26,7 @@ struct load load = {
     .seed = 1,
     .seconds = 10 * SECOND,
     .grace = 20 * SECOND,
+    .rest = UINT64_MAX,
     .rate = 1000,
     .changes = 200,
     .files = 4000,
@@ -62,6 +63,7 @@ static const char usage[] =
     "  --files=N         names (4000)\n"
     "  --connections=N   at the same time (32; at most 256)\n"
     "  --grace=N         seconds after which a lost Del has happened or never will (20)\n"
+    "  --rest=N          seconds after which all connections end, until a line of input comes (never)\n"
     "  --evidence=FILE   where a failure is written to\n";
 
 static _Noreturn void refuse(const char *problem, const char *value)
@@ -94,19 +96,13 @@ static void add_target(const char *text, bool faithful)
 }
 
 static const struct option options[] = {
-    {"root", required_argument, NULL, 'r'},
-    {"spare", required_argument, NULL, 'p'},
-    {"faithful", required_argument, NULL, 'F'},
-    {"faulty", required_argument, NULL, 'f'},
-    {"seed", required_argument, NULL, 's'},
-    {"seconds", required_argument, NULL, 't'},
-    {"rate", required_argument, NULL, 'R'},
-    {"changes", required_argument, NULL, 'c'},
-    {"files", required_argument, NULL, 'n'},
-    {"connections", required_argument, NULL, 'C'},
-    {"grace", required_argument, NULL, 'g'},
-    {"evidence", required_argument, NULL, 'e'},
-    {0},
+    {"root", required_argument, NULL, 'r'},     {"spare", required_argument, NULL, 'p'},
+    {"faithful", required_argument, NULL, 'F'}, {"faulty", required_argument, NULL, 'f'},
+    {"seed", required_argument, NULL, 's'},     {"seconds", required_argument, NULL, 't'},
+    {"rate", required_argument, NULL, 'R'},     {"changes", required_argument, NULL, 'c'},
+    {"files", required_argument, NULL, 'n'},    {"connections", required_argument, NULL, 'C'},
+    {"grace", required_argument, NULL, 'g'},    {"rest", required_argument, NULL, 'i'},
+    {"evidence", required_argument, NULL, 'e'}, {0},
 };
 
 static void read_option(int option)
@@ -142,6 +138,9 @@ static void read_option(int option)
         break;
     case 'g':
         load.grace = read_number(optarg, 1, 1000000) * SECOND;
+        break;
+    case 'i':
+        load.rest = read_number(optarg, 1, 1000000) * SECOND;
         break;
     case 'e':
         load.evidence = optarg;
@@ -180,7 +179,6 @@ static void begin(void)
     load.spare_directory = open_directory(load.spare);
     files_init(load.seed, load.files);
     changes_begin();
-    talk_begin();
     printf("begun\n");
     fflush(stdout);
 }
@@ -194,9 +192,18 @@ static double add_due(double due, double rate, uint64_t passed)
     return due < most ? due : most;
 }
 
-static void run(void)
+/* Whoever reads what is printed lets it go on, by a line. */
+static void wait_for_line(const char *said)
 {
-    const uint64_t end = now_ns() + load.seconds;
+    puts(said);
+    fflush(stdout);
+    while (getchar() != '\n')
+        if (feof(stdin))
+            give_up("nobody said that it shall go on");
+}
+
+static void run_until(uint64_t end)
+{
     uint64_t last = now_ns(), looked = last;
     double requests = 0, changes = 0;
 
@@ -216,14 +223,19 @@ static void run(void)
     }
 }
 
-/* The server may be stopped now, and is when a line comes. */
-static void wait_for_line(void)
+/* With times of rest, in which the server has no client. */
+static void run(void)
 {
-    printf("settled\n");
-    fflush(stdout);
-    while (getchar() != '\n')
-        if (feof(stdin))
-            give_up("nobody said that the server has ended");
+    for (uint64_t left = load.seconds; left > 0;) {
+        const uint64_t part = left < load.rest ? left : load.rest;
+
+        talk_begin();
+        run_until(now_ns() + part);
+        talk_end();
+        left -= part;
+        if (left > 0)
+            wait_for_line("resting");
+    }
 }
 
 int main(int argc, char **argv)
@@ -231,8 +243,7 @@ int main(int argc, char **argv)
     read_options(argc, argv);
     begin();
     run();
-    talk_end();
-    wait_for_line();
+    wait_for_line("settled"); /* the server may be stopped now, and is when the line comes */
     compare_all();
     print_counts();
     oracle_free(load.oracle);

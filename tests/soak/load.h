@@ -56,7 +56,8 @@ struct target {
 };
 
 struct load {
-    uint64_t seed, seconds, grace; /* ns */
+    uint64_t seed;
+    uint64_t seconds, rest, grace; /* ns */
     double rate, changes;          /* a second */
     uint32_t files;
     unsigned connections;
@@ -121,7 +122,7 @@ void talk_begin(void);
  * the number that was. */
 unsigned talk(unsigned requests);
 
-/* Sends nothing more; answers that are owed come in. */
+/* Sends nothing more; answers that are owed come in. All connections have ended then. */
 void talk_end(void);
 
 /* ---- Counting and telling (report.c) --------------------------------------------------------- */

@@ -380,6 +380,7 @@ static void forget_past(void)
 
 void talk_begin(void)
 {
+    ending = false;
     for (unsigned i = 0; i < load.connections; i++)
         connections[i].socket = -1;
 }

@@ -23,7 +23,8 @@ ELSEWHERE = {
     "client/progress.c": "only while a transfer takes longer than a second, on a terminal",
     "client/save.c": "only where a signal ends valvectl, or where there are no nameless files",
     "daemon/store_root.c": "only where the root is mounted anew (tests/test_disk.py)",
-    "lib/fiber/overrun.c": "only in a fiber that overruns its stack (tests/check_fiber_stacks.c)",
+    "lib/fiber/overrun.c": "only in a fiber that overruns its stack (tests/check_fiber_stacks.c), or "
+                           "without ASan, which finds that by itself",
     "lib/server/log_queue.c": "only where stderr takes no more (tests/test_process.py)",
     "lib/server/poll.c": "only in handlers that look and do not wait (tests/check_server_poll.c)",
     "lib/server/reply_file.c": "only where a job is given up before a thread begins it",

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Where programs call functions of other libraries, by their machine code and line tables."""
 import collections
+import os
 import pathlib
 import re
 import subprocess
@@ -55,11 +56,12 @@ def locate(binary, addresses):
 
 
 def _from_source(line):
-    path, _, number = line.split(" ")[0].rpartition(":")
-    for top in (support.SOURCE, support.BUILD):
-        if pathlib.Path(path).is_relative_to(top):
-            path = str(pathlib.Path(path).relative_to(top))
-    return f"{path.removeprefix('./')}:{number}"
+    name, _, number = line.split(" ")[0].rpartition(":")
+    path = pathlib.Path(os.path.normpath(support.BUILD / name))  # clang tells it from there
+    for top in (support.BUILD, support.SOURCE):
+        if path.is_relative_to(top):
+            return f"{path.relative_to(top)}:{number}"
+    return f"{name}:{number}"
 
 
 class CallSites:

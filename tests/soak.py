@@ -43,6 +43,7 @@ PROXIES = (
 )
 
 FLAT = 0.01  # of memory, from the first rest on
+FEW = 16 * 1024
 REST = 300  # seconds between two
 # Seconds without a change, after which a server at rest has given back what it will. What checks it
 # keeps memory of its own.
@@ -182,7 +183,7 @@ def take_sample(pid, start):
 class Growth:
     """What became of the memory between the first rest and the last."""
 
-    KINDS = ("own", "pss", "resident")
+    KINDS = ("own", "resident")
 
     def __init__(self, rests):
         self.is_known = len(rests) > 1 and rests[-1].time >= rests[0].time + 240
@@ -193,7 +194,9 @@ class Growth:
 
     @property
     def is_flat(self):
-        return all(last <= first * (1 + FLAT) for first, last in self.kinds.values())
+        """That of its own is so little at rest that a hundredth of it is two pages."""
+        own, resident = self.kinds["own"], self.kinds["resident"]
+        return resident[1] <= resident[0] * (1 + FLAT) and own[1] <= own[0] * (1 + FLAT) + FEW
 
 
 # ---- The soak ----------------------------------------------------------------------------------

@@ -110,16 +110,17 @@ class TestSoak(unittest.TestCase):
         self.expect_finding("expected: Ok: it was there all the time", proxies=(HONEST,),
                             environment=self.preload("deny"))
 
-    def grown(self, total):
+    def grown(self, total, own=800_000, resident=4_000_000):
         """Whether it is flat if memory grows by so many bytes in half an hour."""
-        rests = [soak.Sample(time, 4_000_000 + total * time // 1800, 1, 1, 0, 0, 15)
-                 for time in range(0, 2100, 300)]
+        rests = [soak.Sample(time, own + total * time // 1800, 0, resident + total * time // 1800,
+                             0, 0, 15) for time in range(0, 2100, 300)]
         return not soak.Growth(rests).is_flat
 
     def test_memory_that_grows_is_found(self):
         self.assertFalse(self.grown(0))
-        self.assertFalse(self.grown(30_000))
-        self.assertTrue(self.grown(50_000))
+        self.assertFalse(self.grown(20_000))
+        self.assertTrue(self.grown(30_000))
+        self.assertTrue(self.grown(30_000, own=2_000_000, resident=2_000_000))
 
     def test_a_short_run_says_nothing_of_memory(self):
         rests = [soak.Sample(time, 1, 1, 1, 0, 0, 15) for time in (300, 400)]

@@ -29,6 +29,7 @@ def find_calls(binary, names):
     for line in lines:
         instruction = INSTRUCTION.match(line)
         if not instruction:
+            number = None  # of another function
             continue
         if called:
             found.add((called, int(instruction[1], 16)))

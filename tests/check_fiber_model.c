@@ -137,6 +137,8 @@ START_TEST(random_steps_agree_with_a_model)
         disturb();
         model_now += random_below(4);
         if (random_below(50) == 0)
+            valve_scheduler_survey(scheduler);
+        if (random_below(50) == 0)
             (void)valve_scheduler_trim(scheduler, random_below(ACTORS));
     }
     for (unsigned i = 0; i < ACTORS; i++) {

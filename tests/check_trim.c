@@ -101,7 +101,7 @@ START_TEST(a_turn_gives_back_some)
     unsigned before;
 
     serve(MANY);
-    pass(10 * SECOND); /* all of them had been needed before that */
+    pass(VALVE_TRIM_EVERY); /* all of them had been needed before that */
     ck_assert_uint_eq(stacks(), MANY);
     while (stacks() > VALVE_WARM_STACKS) {
         before = stacks();
@@ -114,15 +114,90 @@ START_TEST(a_turn_gives_back_some)
 }
 END_TEST
 
+/* Also while the rest of a peak goes, which takes several turns. */
 START_TEST(what_load_needs_is_kept)
 {
+    enum { LOAD = 20 };
+
     serve(MANY);
-    for (unsigned i = 0; i < 100; i++) {
+    for (unsigned second = 1; second <= 100; second++) {
         pass(SECOND);
-        serve(20);
+        ck_assert_uint_ge(stacks(), LOAD);
+        ck_assert_uint_ge(valve_buffer_pool_count(&worker.buffers), LOAD);
+        serve(LOAD);
     }
-    ck_assert_uint_eq(stacks(), 20 + VALVE_WARM_STACKS);
-    ck_assert_uint_eq(valve_buffer_pool_count(&worker.buffers), 20);
+    ck_assert_uint_eq(stacks(), LOAD + VALVE_WARM_STACKS);
+    ck_assert_uint_eq(valve_buffer_pool_count(&worker.buffers), LOAD);
+}
+END_TEST
+
+/* What is needed between two parts of a trim is not counted as too much any more. */
+START_TEST(what_is_needed_meanwhile_is_kept)
+{
+    serve(MANY);
+    pass(VALVE_TRIM_EVERY);
+    worker.now = valve_trim_next(&worker);
+    valve_trim_turn(&worker);
+    ck_assert_uint_eq(stacks(), MANY - 64);
+    serve(MANY - 64);
+    pass(VALVE_TRIM_EVERY / 2);
+    ck_assert_uint_eq(stacks(), MANY - 64);
+}
+END_TEST
+
+struct thing {
+    struct valve_spare spare;
+    unsigned number;
+};
+
+static unsigned released;
+
+static void release_thing(void *thing)
+{
+    released++;
+    free(thing);
+}
+
+/* Whatever is taken and given between surveys and trims, what is left is never less than needed. */
+START_TEST(spares_are_counted_right)
+{
+    struct valve_spares spares = {0};
+    struct thing *taken[MANY];
+    unsigned out = 0, made = 0, peak = 0, before = 0;
+
+    srandom(7);
+    released = 0;
+    for (unsigned step = 0; step < 100000; step++) {
+        unsigned what = (unsigned)random() % 100;
+
+        if (what < 48 && out < MANY) {
+            taken[out] = valve_spares_take(&spares);
+            if (taken[out] == NULL) {
+                taken[out] = malloc(sizeof *taken[out]);
+                ck_assert_ptr_nonnull(taken[out]);
+                made++;
+            }
+            out++;
+            peak = out > peak ? out : peak;
+        } else if (what < 96 && out > 0) {
+            valve_spares_give(&spares, &taken[--out]->spare);
+        } else if (what == 96) {
+            valve_spares_survey(&spares);
+            before = peak;
+            peak = out;
+        } else {
+            (void)valve_spares_trim(&spares, 3, release_thing);
+            /* With those that are out there are as many as were out at once before the survey. */
+            ck_assert_uint_ge(spares.count + out, before);
+        }
+        ck_assert_uint_eq(spares.count + out, made - released);
+        ck_assert_uint_le(spares.least, spares.count);
+    }
+    ck_assert_uint_gt(released, 0);
+    valve_spares_fini(&spares, release_thing);
+    while (out > 0)
+        release_thing(taken[--out]);
+    ck_assert_uint_eq(released, made);
 }
 END_TEST
 
@@ -138,6 +213,8 @@ int main(void)
     tcase_add_test(tests, an_idle_worker_gives_back_all_and_is_left_alone);
     tcase_add_test(tests, a_turn_gives_back_some);
     tcase_add_test(tests, what_load_needs_is_kept);
+    tcase_add_test(tests, what_is_needed_meanwhile_is_kept);
+    tcase_add_test(tests, spares_are_counted_right);
     suite_add_tcase(suite, tests);
     srunner_run_all(runner, CK_NORMAL);
     failed = srunner_ntests_failed(runner);

@@ -43,11 +43,9 @@ PROXIES = (
 )
 
 FLAT = 0.01  # of memory, from the first rest on
-FEW = 16 * 1024
+FEW_PAGES = 16 * 1024  # bytes
 REST = 300  # seconds between two
-# Seconds without a change, after which a server at rest has given back what it will. What checks it
-# keeps memory of its own.
-QUIET = 0 if support.INSTRUMENTED else 15
+QUIET = 25  # seconds without a change: a worker looks twice at what it need not keep, every ten
 DEADLINE = 60
 
 Sample = collections.namedtuple("Sample", "time own pss resident sockets files others")
@@ -196,7 +194,7 @@ class Growth:
     def is_flat(self):
         """That of its own is so little at rest that a hundredth of it is two pages."""
         own, resident = self.kinds["own"], self.kinds["resident"]
-        return resident[1] <= resident[0] * (1 + FLAT) and own[1] <= own[0] * (1 + FLAT) + FEW
+        return resident[1] <= resident[0] * (1 + FLAT) and own[1] <= own[0] * (1 + FLAT) + FEW_PAGES
 
 
 # ---- The soak ----------------------------------------------------------------------------------
@@ -208,10 +206,10 @@ class Soak:
     """
 
     def __init__(self, seconds, seed, rate, *, evidence=None, proxies=PROXIES, options=(),
-                 environment=None, rest=REST, say=print, meddle=lambda server: None):
+                 environment=None, rest=REST, quiet=QUIET, say=print, meddle=lambda server: None):
         self.seconds, self.seed, self.rate = seconds, seed, rate
         self.proxies, self.options, self.environment = proxies, options, environment
-        self.rest, self.say, self.meddle = rest, say, meddle
+        self.rest, self.quiet, self.say, self.meddle = rest, quiet, say, meddle
         self.evidence = evidence or support.BUILD / f"soak-{seed}"
         self.samples = []
         self.rests = []
@@ -229,12 +227,13 @@ class Soak:
                 tcp=True, settings=settings, environment=self.environment))
             try:
                 self._run(server, stack)
-            except (Failed, AssertionError, subprocess.TimeoutExpired) as failure:
+            except (Failed, AssertionError, OSError, subprocess.TimeoutExpired) as failure:
                 self._keep(server, failure)
                 raise Failed(str(failure)) from failure
 
     def _keep(self, server, failure):
         self.evidence.mkdir(exist_ok=True)
+        self.write_samples(self.evidence / "samples.csv")
         (self.evidence / "failure.txt").write_text(f"{failure}\n")
         (self.evidence / "valved.log").write_text(server.program.log + "\n")
         subprocess.run(["cp", "-a", server.directory, self.evidence], check=False,
@@ -293,16 +292,17 @@ class Soak:
         """Takes a sample when nothing changes any more."""
         server.expect_descriptors(self.least_descriptors)
         rest = take_sample(server.program.pid, start)
-        since, end = rest.time, rest.time + 10 * QUIET
-        while since + QUIET > time.monotonic() - start < end:
-            time.sleep(1)
-            now = take_sample(server.program.pid, start)
+        end = rest.time + 10 * self.quiet
+        while (now := take_sample(server.program.pid, start)).time < rest.time + self.quiet:
+            if now.time > end:
+                raise Failed("the memory of a server without clients does not come to rest")
             if now.own != rest.own:
-                rest, since = now, now.time
+                rest = now
+            time.sleep(1)
         self.rests.append(rest)
 
     def write_samples(self, path):
-        rows = [Sample._fields, *self.samples]
+        rows = [Sample._fields, *sorted(self.samples + self.rests)]
         path.write_text("".join(",".join(map(str, row)) + "\n" for row in rows))
 
     # ---- The report ----
@@ -359,10 +359,15 @@ def main():
     shutil.rmtree(soak.evidence, ignore_errors=True)
     try:
         soak.run()
-        soak.write_samples(support.BUILD / f"soak-{soak.seed}.csv")
-        soak.report()
     except Failed as failure:
         print(f"FAILED: {failure}\nevidence: {soak.evidence}", file=sys.stderr)
+        return 1
+    samples = support.BUILD / f"soak-{soak.seed}.csv"
+    soak.write_samples(samples)
+    try:
+        soak.report()
+    except Failed as failure:
+        print(f"FAILED: {failure}\nsamples: {samples}", file=sys.stderr)
         return 1
     return 0
 

@@ -46,7 +46,8 @@ class TestSoak(unittest.TestCase):
         return kept
 
     def test_all_answers_are_right(self):
-        made = self.soak(soak.seconds_of(DURATION), rest=max(REST, soak.seconds_of(DURATION) // 2))
+        made = self.soak(soak.seconds_of(DURATION), rest=max(REST, soak.seconds_of(DURATION) // 2),
+                         quiet=1)
         self.assertGreater(len(made.rests), 1)
         made.report()
         print("\n".join(self.said))

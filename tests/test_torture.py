@@ -12,10 +12,11 @@ import unittest
 import support
 import torture
 from torture_cbor import Printing
-from torture_metrics import Live, Scraped, Status
+from torture_metrics import Scraped, Status
 from torture_parts import Parts
 from torture_programs import Examples, Orders, StartAndStop, Valvectl
 from torture_server import Ends, Faults, Killed, OldKernel, Storms
+from torture_terminal import Live
 
 
 # Why the calls of a file may remain.

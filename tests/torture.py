@@ -101,11 +101,10 @@ def each_fault(injector, test, attempt, **options):
     for variety in VARIETIES:
         injector.forget_ways()
         for number in itertools.count(1):
-            if not single_fault(injector, findings, attempt, number, variety, options):
+            if (len(findings) >= MOST_FINDINGS or
+                    not single_fault(injector, findings, attempt, number, variety, options)):
                 break
             COUNT["single"] += 1
-            if len(findings) == MOST_FINDINGS:
-                break
     if findings:
         test.fail("\n\n".join(findings))
 

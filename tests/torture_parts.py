@@ -14,6 +14,7 @@ import support
 import torture
 
 PROCESSES = 2 * os.cpu_count()
+LONGEST = 1000  # seconds: a process that was killed says nothing any more
 
 
 class Noting(unittest.TestResult):
@@ -76,7 +77,7 @@ class Parts(unittest.TestSuite):
         with multiprocessing.get_context("fork").Pool(PROCESSES, maxtasksperchild=1) as pool:
             outcomes = [(test, pool.apply_async(run_part, (test,))) for test in tests]
             for test, outcome in outcomes:
-                self._tell(result, test, *outcome.get())
+                self._tell(result, test, *outcome.get(LONGEST))
         return result
 
     @staticmethod

@@ -35,7 +35,8 @@ struct valve_scheduler_stats {
     uint64_t switches;   /* switches into a fiber */
     size_t stack_high;   /* bytes of stack that the deepest fiber so far is known to have used: a
                             lower bound. Depth is noted at each wait, and once a fiber has ended, by
-                            the traces it left, in the next valve_scheduler_measure() */
+                            the traces it left, in the next valve_scheduler_measure(), or when it is
+                            given back by valve_scheduler_trim() */
 };
 
 /*
@@ -73,9 +74,14 @@ void valve_scheduler_get_stats(const struct valve_scheduler *scheduler,
 unsigned valve_scheduler_measure(struct valve_scheduler *scheduler, unsigned most);
 
 /*
- * Gives back to the system the stacks that no fiber needed since the last call that returned false,
- * except `keep`; at most `most` of them. Whether there are more. Called every few seconds, it leaves
- * what load needs and takes what one peak left behind.
+ * As many stacks as no fiber needed since the last survey, except `keep`, may go from now on. With a
+ * survey every few seconds what load needs stays, and what one peak left behind goes.
+ */
+void valve_scheduler_survey(struct valve_scheduler *scheduler);
+
+/*
+ * Gives at most `most` of those back to the system, as far as they are not needed meanwhile, and
+ * brings `stack_high` up to date as far as they tell. Whether more may go.
  */
 bool valve_scheduler_trim(struct valve_scheduler *scheduler, unsigned most);
 

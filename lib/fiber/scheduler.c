@@ -113,6 +113,12 @@ unsigned valve_scheduler_measure(struct valve_scheduler *scheduler, unsigned mos
     return valve_stack_pool_measure(&scheduler->stacks, most);
 }
 
+void valve_scheduler_survey(struct valve_scheduler *scheduler)
+{
+    assert(valve_scheduler_is_mine(scheduler));
+    valve_stack_pool_survey(&scheduler->stacks);
+}
+
 bool valve_scheduler_trim(struct valve_scheduler *scheduler, unsigned most)
 {
     assert(valve_scheduler_is_mine(scheduler));

@@ -106,29 +106,15 @@ static int unmap(struct valve_stack_pool *pool, struct valve_stack *stack)
     return 0;
 }
 
-/* Unmaps the free stacks after the first `kept`; what cannot be unmapped remains. */
-static void unmap_after(struct valve_stack_pool *pool, unsigned kept)
-{
-    struct valve_stack **link = &pool->free;
-
-    for (unsigned i = 0; i < kept; i++)
-        link = &(*link)->next;
-    while (*link) {
-        struct valve_stack *next = (*link)->next;
-
-        if (unmap(pool, *link) < 0) {
-            link = &(*link)->next;
-            continue;
-        }
-        *link = next;
-        pool->free_count--;
-    }
-}
-
 void valve_stack_pool_fini(struct valve_stack_pool *pool)
 {
-    unmap_after(pool, 0);
-    pool->free = NULL;
+    while (pool->free) {
+        struct valve_stack *next = pool->free->next;
+
+        (void)unmap(pool, pool->free);
+        pool->free = next;
+    }
+    pool->free_count = 0;
 }
 
 struct valve_stack *valve_stack_pool_take(struct valve_stack_pool *pool)
@@ -200,12 +186,34 @@ unsigned valve_stack_pool_measure(struct valve_stack_pool *pool, unsigned most)
     return measured;
 }
 
+void valve_stack_pool_survey(struct valve_stack_pool *pool)
+{
+    pool->due = pool->least_free > pool->keep ? pool->least_free - pool->keep : 0;
+    pool->least_free = pool->free_count;
+}
+
+/* Unmaps the stack that was given last, having looked how deep it went. */
+static int unmap_first(struct valve_stack_pool *pool)
+{
+    struct valve_stack *stack = pool->free, *next = stack->next;
+    int r;
+
+    if (stack->used)
+        measure(pool, stack);
+    r = unmap(pool, stack);
+    if (r < 0)
+        return r;
+    pool->free = next;
+    pool->free_count--;
+    pool->least_free--;
+    pool->due--;
+    return 0;
+}
+
 bool valve_stack_pool_trim(struct valve_stack_pool *pool, unsigned most)
 {
-    unsigned unused = pool->least_free > pool->keep ? pool->least_free - pool->keep : 0;
-    bool more = unused > most;
-
-    unmap_after(pool, pool->free_count - (more ? most : unused));
-    pool->least_free = more ? pool->least_free - most : pool->free_count;
-    return more;
+    for (unsigned i = 0; i < most && pool->due > 0; i++)
+        if (pool->least_free <= pool->keep || unmap_first(pool) < 0)
+            pool->due = 0; /* what is left is needed again; or the next would fail as well */
+    return pool->due > 0;
 }

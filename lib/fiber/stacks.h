@@ -40,7 +40,8 @@ struct valve_stack_pool {
     size_t high;        /* most bytes of any stack known to have been used for frames */
     unsigned mapped;    /* stacks in use or free */
     unsigned free_count;
-    unsigned least_free; /* since it was last trimmed: so many lay unused all the time */
+    unsigned least_free; /* since the last survey: so many lay unused all the time */
+    unsigned due;        /* free ones to be unmapped: they were too many before it */
     unsigned keep;       /* free stacks that trimming spares */
     bool split;          /* guards are made by mprotect() */
     bool proven;         /* they are made by MADV_GUARD_INSTALL, which was seen to work */
@@ -65,9 +66,12 @@ void valve_stack_pool_give(struct valve_stack_pool *pool, struct valve_stack *st
 /* Looks how deep free stacks went, at most so many of them that were used since. How many it did. */
 unsigned valve_stack_pool_measure(struct valve_stack_pool *pool, unsigned most);
 
+/* As many free stacks as were never needed since the last survey, but `keep`, are due from now on. */
+void valve_stack_pool_survey(struct valve_stack_pool *pool);
+
 /*
- * Unmaps stacks that nobody used since the last time that this returned false, but leaves `keep`:
- * at most `most` of them. Whether there are more.
+ * Unmaps at most `most` of those that are due, as far as they are not needed meanwhile, and looks
+ * how deep they went. Whether more are.
  */
 bool valve_stack_pool_trim(struct valve_stack_pool *pool, unsigned most);
 

@@ -75,6 +75,12 @@ unsigned valve_buffer_pool_count(const struct valve_buffer_pool *pool)
     return pool->spares[VALVE_BUFFER_SMALL].count + pool->spares[VALVE_BUFFER_LARGE].count;
 }
 
+void valve_buffer_pool_survey(struct valve_buffer_pool *pool)
+{
+    for (unsigned class = 0; class < VALVE_BUFFER_ODD; class ++)
+        valve_spares_survey(&pool->spares[class]);
+}
+
 bool valve_buffer_pool_trim(struct valve_buffer_pool *pool, unsigned most)
 {
     bool more = false;

@@ -52,7 +52,8 @@ static inline size_t valve_buffer_room(const struct valve_buffer *buffer)
 /* How many are spare. */
 unsigned valve_buffer_pool_count(const struct valve_buffer_pool *pool);
 
-/* Frees spare ones that lay unused, as valve_spares_trim() does. Whether there are more. */
+/* As valve_spares_survey() and valve_spares_trim(), for both kinds. */
+void valve_buffer_pool_survey(struct valve_buffer_pool *pool);
 bool valve_buffer_pool_trim(struct valve_buffer_pool *pool, unsigned most);
 
 void valve_buffer_pool_fini(struct valve_buffer_pool *pool);

@@ -6,20 +6,23 @@
 
 #include <errno.h>
 #include <event2/event.h>
+#include <stdatomic.h>
 #include <stdio.h>
 
+#include "fiber/clock.h"
+
 #define MESSAGE_MAX 512
+#define QUIET_NS    10000000000 /* it warns of each event that cannot be added */
 
 static struct {
     void (*log)(void *context, enum valve_priority priority, const char *message);
     void *context;
+    _Atomic uint64_t quiet_until;
 } receiver;
 
 static enum valve_priority priority_of(int severity)
 {
     switch (severity) {
-    case EVENT_LOG_ERR:
-        return VALVE_LOG_ERROR;
     case EVENT_LOG_WARN:
         return VALVE_LOG_WARNING;
     case EVENT_LOG_MSG:
@@ -29,14 +32,27 @@ static enum valve_priority priority_of(int severity)
     }
 }
 
+/* Of threads that come at the same time one is let through. */
+static bool is_too_soon(void)
+{
+    uint64_t until = atomic_load(&receiver.quiet_until), now = valve_clock_now();
+
+    return now < until ||
+           !atomic_compare_exchange_strong(&receiver.quiet_until, &until, now + QUIET_NS);
+}
+
 /* Between a call that failed and whoever asks why. */
 static void on_message(int severity, const char *message)
 {
     char text[MESSAGE_MAX];
     int error = errno;
 
-    snprintf(text, sizeof text, "libevent: %s", message);
-    receiver.log(receiver.context, priority_of(severity), text);
+    if (severity == EVENT_LOG_ERR) {
+        fprintf(stderr, "libevent: %s\n", message);
+    } else if (!is_too_soon()) {
+        snprintf(text, sizeof text, "libevent: %s", message);
+        receiver.log(receiver.context, priority_of(severity), text);
+    }
     errno = error;
 }
 

@@ -13,7 +13,7 @@ struct valve_held {
     struct valve_held_waiter *first, *last; /* calls that wait for places, the first come first */
 };
 
-/* So many are closed, whoever held them: those that wait have what they wait for. */
+/* So many are closed, whoever held them: the first that wait have theirs, as far as they reach. */
 void valve_held_give_back(struct valve_held *held, unsigned count);
 
 #endif

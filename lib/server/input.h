@@ -24,7 +24,7 @@ struct valve_input {
     uint32_t began_at; /* ms: when the first byte of the item arrived */
     size_t start, end; /* bytes of data[] that are waiting */
     size_t capacity;
-    uint8_t *data; /* behind it stands the scanner */
+    uint8_t *data;
 };
 
 /*
@@ -50,7 +50,7 @@ static inline bool valve_input_has_request(const struct valve_connection *connec
     return connection->input != NULL && connection->input->scan.complete > 0;
 }
 
-/* Frees a spare one. */
+/* Frees one that is in no connection, with what it has of its parts. */
 void valve_input_free(void *input);
 
 #endif

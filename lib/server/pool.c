@@ -95,7 +95,8 @@ static void note_begin(struct pool_thread *thread, struct valve_job *job)
     int wanted = JOB_WANTED;
 
     thread->began_at = valve_clock_now();
-    thread->deadline = job->deadline;
+    /* Nobody waits for what is only released: however long that takes, it is not stuck. */
+    thread->deadline = job->deadline > thread->began_at ? job->deadline : VALVE_NEVER;
     thread->kind = job->kind;
     thread->has_job = true;
     if (thread->began_at >= job->deadline)

@@ -4,8 +4,8 @@
  * while.
  *
  * What is kept is what load needs, not what one peak needed once: the fewest spares that there were
- * since the last look lay unused all the time, and go. (The idea is that of the magazine and depot
- * layers of slab allocators: Bonwick and Adams, "Magazines and Vmem", USENIX 2001, section 3.)
+ * between two surveys were too many all that time, and so many go. (The idea is the working set of
+ * a depot of magazines: Bonwick and Adams, "Magazines and Vmem", USENIX 2001.)
  */
 #ifndef VALVE_SERVER_SPARES_H
 #define VALVE_SERVER_SPARES_H
@@ -22,7 +22,8 @@ struct valve_spare {
 struct valve_spares {
     struct valve_spare *first;
     unsigned count;
-    unsigned least; /* since they were last trimmed */
+    unsigned least; /* since the last survey */
+    unsigned due;   /* to be freed: they were too many before it */
 };
 
 /* What was given last, or NULL. */
@@ -46,9 +47,16 @@ static inline void valve_spares_give(struct valve_spares *spares, struct valve_s
     spares->count++;
 }
 
+/* As many as were never needed since the last survey are due from now on. */
+static inline void valve_spares_survey(struct valve_spares *spares)
+{
+    spares->due = spares->least;
+    spares->least = spares->count;
+}
+
 /*
- * Frees those that lay unused since the last time that this returned false, at most `most` of them.
- * Whether there are more.
+ * Frees at most `most` of those that are due, as far as they are not needed meanwhile. Whether more
+ * are.
  */
 bool valve_spares_trim(struct valve_spares *spares, unsigned most, void (*release)(void *spare));
 

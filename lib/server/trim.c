@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Trimming of a worker: spares that lay unused for ten seconds go, some at a time.
+ * Trimming of a worker: a survey of its spares every ten seconds; what was too much goes, some at a
+ * time.
  */
 #include "server/trim.h"
 
@@ -25,6 +26,14 @@ static bool has_spares(const struct valve_worker *worker)
            worker->spare_outputs.count > 0 || valve_buffer_pool_count(&worker->buffers) > 0;
 }
 
+static void survey(struct valve_worker *worker)
+{
+    valve_scheduler_survey(worker->scheduler);
+    valve_buffer_pool_survey(&worker->buffers);
+    valve_spares_survey(&worker->spare_inputs);
+    valve_spares_survey(&worker->spare_outputs);
+}
+
 static bool trim(struct valve_worker *worker)
 {
     bool more = valve_scheduler_trim(worker->scheduler, TRIM_AT_MOST);
@@ -35,12 +44,19 @@ static bool trim(struct valve_worker *worker)
     return more;
 }
 
-void valve_trim_turn(struct valve_worker *worker)
+bool valve_trim_turn(struct valve_worker *worker)
 {
-    if (worker->now >= worker->trim_at)
-        worker->trim_at = trim(worker) ? worker->now + TRIM_GO_ON : VALVE_NEVER;
+    bool is_due = worker->now >= worker->trim_at;
+
+    if (is_due) {
+        if (!worker->is_trimming)
+            survey(worker);
+        worker->is_trimming = trim(worker);
+        worker->trim_at = worker->is_trimming ? worker->now + TRIM_GO_ON : VALVE_NEVER;
+    }
     if (worker->trim_at == VALVE_NEVER && has_spares(worker))
-        worker->trim_at = worker->now + TRIM_EVERY;
+        worker->trim_at = worker->now + VALVE_TRIM_EVERY;
+    return is_due;
 }
 
 uint64_t valve_trim_next(const struct valve_worker *worker)

@@ -7,8 +7,13 @@
 
 #include "server/worker.h"
 
-/* At the end of a turn: looks whether it is time. A bounded part of it is done at once. */
-void valve_trim_turn(struct valve_worker *worker);
+#define VALVE_TRIM_EVERY (10 * UINT64_C(1000000000)) /* ns */
+
+/*
+ * At the end of a turn: looks whether it is time, and does a bounded part of it. Whether it did: the
+ * turn took longer then.
+ */
+bool valve_trim_turn(struct valve_worker *worker);
 
 /* When the worker should have a turn for the sake of this, or VALVE_NEVER. */
 uint64_t valve_trim_next(const struct valve_worker *worker);

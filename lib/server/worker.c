@@ -119,7 +119,8 @@ static void turn(struct valve_worker *worker)
         while (worker->attention.count > 0 || valve_scheduler_runnable(worker->scheduler))
             attend_batch(worker);
     while (valve_worker_offer_fiber(worker));
-    valve_trim_turn(worker);
+    if (valve_trim_turn(worker))
+        worker->settled_at = valve_clock_now();
     valve_pulse_end(worker);
 }
 

@@ -93,6 +93,7 @@ struct valve_worker {
     struct valve_buffer_pool buffers;
     struct valve_spares spare_outputs, spare_inputs;
     uint64_t trim_at; /* ns: when spares are looked at; VALVE_NEVER: there are none */
+    bool is_trimming; /* some at a time, until none are due */
 
     uint64_t complained_at; /* ns: when a connection that could not be kept was logged last */
     bool stopping;          /* no new requests */

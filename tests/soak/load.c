@@ -3,8 +3,9 @@
  * The load of a soak, and its judge: changes the files of a served directory, asks for them over
  * connections that fail, and holds each answer against what it may have been.
  *
- * When the time is up and all connections are closed, it says `settled` and waits for a line: the
- * server has ended by then, and what is left on disk is compared, too. Then come the counts.
+ * Now and then it ends all connections, says `resting` and waits for a line. When the time is up and
+ * they have ended, it says `settled` and waits for a line: the server has ended by then, and what is
+ * left on disk is compared, too. Then come the counts.
  */
 #include <config.h>
 
@@ -195,11 +196,13 @@ static double add_due(double due, double rate, uint64_t passed)
 /* Whoever reads what is printed lets it go on, by a line. */
 static void wait_for_line(const char *said)
 {
+    int c;
+
     puts(said);
     fflush(stdout);
-    while (getchar() != '\n')
-        if (feof(stdin))
-            give_up("nobody said that it shall go on");
+    while ((c = getchar()) != '\n')
+        if (c == EOF)
+            give_up("nobody says that it shall go on");
 }
 
 static void run_until(uint64_t end)

@@ -91,7 +91,7 @@ class Live(unittest.TestCase):
 
     def test_progress(self):
         """Of what takes longer than a second, which the late call sees to."""
-        for number in range(1, 5):
+        for number in range(1, 9):
             self.injector.arm(fault.DELAY, number, calls={"recv"}, delay=1.2)
             words = ["-H", self.server.address, "get", "-o", "/dev/null", "large"]
             self.assertIn(self.run_on_terminal(words), range(7))

@@ -22,6 +22,8 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "fiber/annotate.h"
+
 #define PAGE          4096
 #define SAMPLE_STRIDE (128 * 1024) /* the kernel's default window of read-ahead */
 #define DENSE_STRIDE  (32 * 1024)  /* where samples are all there is */
@@ -239,9 +241,15 @@ bool valve_os_peer_gone(int socket)
     return poll(&peer, 1, 0) > 0 && (peer.revents & (POLLHUP | POLLERR)) != 0;
 }
 
+/*
+ * Sanitizers bring a heap of their own. glibc's is then never used, and two threads that trim it at
+ * once would be the first to set it up, which it does not expect.
+ */
 void valve_os_trim_heap(void)
 {
+#ifndef VALVE_SANITIZED
     malloc_trim(0);
+#endif
 }
 
 void valve_os_map_large_blocks(void)

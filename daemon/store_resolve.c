@@ -40,13 +40,18 @@ int store_resolve(const struct store *store, const char *path, int flags, unsign
         .flags = (unsigned)(flags | O_CLOEXEC),
         .resolve = resolve_rules(store, how),
     };
+    /*
+     * A mount anywhere on the machine at the same moment makes cached names look as if they were not:
+     * a second look costs a microsecond, a thread of the pool fifty.
+     */
+    unsigned again = how & STORE_RESOLVE_TRY ? 1 : 0;
     long descriptor;
 
     if (store->by_hand)
         return store_resolve_by_hand(store, path, flags, how, ret_descriptor);
     do
         descriptor = syscall(SYS_openat2, store->root, path, &request, sizeof request);
-    while (descriptor < 0 && errno == EINTR);
+    while (descriptor < 0 && (errno == EINTR || (errno == EAGAIN && again-- > 0)));
     if (descriptor < 0)
         return -errno;
     *ret_descriptor = (int)descriptor;

@@ -108,7 +108,7 @@ class Interop(unittest.TestCase):
 
     def build_rust(self, cargo):
         """Compiles the crate beside the other programs, where the next run finds it done."""
-        crate = support.BUILD / "tests/interop/serde"
+        crate = support.BUILD / "tests/serde-client"
         for name, text in (
                 ("Cargo.toml", (INTEROP / "serde/Cargo.toml").read_text()),
                 ("src/main.rs", (INTEROP / "serde/src/main.rs").read_text()),

@@ -20,6 +20,12 @@ int valve_os_pin(unsigned cpu);
 void valve_os_name_thread(const char *name);
 
 /*
+ * From now on the calling thread waits for its turn when it wakes, and does not interrupt one that
+ * runs. As far as the system allows it.
+ */
+void valve_os_let_others_go_first(void);
+
+/*
  * Sends file content without copying: at most `size` bytes from *offset, which moves on. Returns
  * bytes sent, 0 at the end of the file, -EAGAIN when the socket is full, or another -errno. May
  * block where the content is not in memory.

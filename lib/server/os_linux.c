@@ -93,6 +93,11 @@ void valve_os_name_thread(const char *name)
     pthread_setname_np(pthread_self(), buffer);
 }
 
+void valve_os_let_others_go_first(void)
+{
+    pthread_setschedparam(pthread_self(), SCHED_BATCH, &(struct sched_param){0});
+}
+
 ssize_t valve_os_send_file(int socket, int file, off_t *offset, size_t size)
 {
     ssize_t sent = sendfile(socket, file, offset, size);

@@ -177,6 +177,7 @@ static void *pool_main(void *argument)
 
     snprintf(name, sizeof name, "valve-io-%u", thread->index % 10000);
     valve_os_name_thread(name);
+    valve_os_let_others_go_first(); /* who waited for a disk waits for a worker, too */
     while ((job = next_job(thread)) != NULL)
         run(thread, job);
     pthread_mutex_lock(&pool->lock);

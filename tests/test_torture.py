@@ -55,7 +55,7 @@ INFALLIBLE = {
         "pthread_cond_timedwait",
     "fails by what is let fail inside of it (epoll_wait, epoll_ctl, eventfd, write)":
         "event_base_loop event_base_loopbreak event_active",
-    "cannot fail where there is a stack": "makecontext",
+    "cannot fail where there is a stack": "getcontext makecontext swapcontext",
     "does not come back": "abort exit _exit __assert_fail __libc_start_main __stack_chk_fail",
     "gives memory back, or does not, and nothing is different then": "malloc_trim mallopt",
     "has its effect, or not, on how long others take": "pthread_setschedparam",

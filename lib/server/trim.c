@@ -11,11 +11,8 @@
 #include "server/input.h"
 #include "server/output.h"
 
-#define MS (UINT64_C(1000000)) /* ns */
-
-#define TRIM_EVERY   (10000 * MS)
-#define TRIM_GO_ON   (10 * MS) /* where there is more than one turn should do */
-#define TRIM_AT_MOST 64        /* of each kind in a turn: each may be a system call */
+#define TRIM_GO_ON   10000000 /* ns: where there is more than one turn should do */
+#define TRIM_AT_MOST 64       /* of each kind in a turn: each may be a system call */
 
 static bool has_spares(const struct valve_worker *worker)
 {

@@ -14,6 +14,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "daemon/caches.h"
 #include "daemon/config.h"
 #include "daemon/log.h"
 #include "daemon/metrics.h"
@@ -43,6 +44,7 @@ struct valved {
     struct config config;
     struct store *store;
     struct service service;
+    struct caches *caches; /* NULL where nothing is kept */
     struct valve_service rpc;
     struct access *accesses; /* one for each listener */
     struct valve_server *server;
@@ -243,6 +245,19 @@ static bool make_server(struct valved *valved)
     return false;
 }
 
+static bool make_caches(struct valved *valved)
+{
+    size_t most = (size_t)valved->config.cache;
+    int r = most > 0
+                ? caches_new(valved->server, valved->store, &valved->log, most, &valved->caches)
+                : 0;
+
+    if (r < 0)
+        log_print(&valved->log, VALVE_LOG_ERROR, "cannot make the caches: %s", strerror(-r));
+    valved->service.caches = valved->caches;
+    return r == 0;
+}
+
 static bool listen_on(struct valved *valved, const struct config_listener *listener,
                       struct access *access)
 {
@@ -375,6 +390,7 @@ static void release_all(struct valved *valved)
     if (!valve_server_free(valved->server))
         return; /* a job that the kernel holds refers to all this */
     free(valved->accesses);
+    caches_free(valved->caches);
     store_free(valved->store);
     config_fini(&valved->config);
     options_fini(&valved->options);
@@ -400,8 +416,8 @@ int main(int argc, char **argv)
     metrics_init();
     ready = read_command_line(&valved, argc, argv) && read_configuration(&valved) &&
             is_to_serve(&valved) && open_store(&valved) && make_server(&valved) &&
-            open_listeners(&valved) && open_metrics(&valved) && start_log(&valved) &&
-            start_serving(&valved);
+            make_caches(&valved) && open_listeners(&valved) && open_metrics(&valved) &&
+            start_log(&valved) && start_serving(&valved);
     if (ready)
         serve_until_stopped(&valved);
     release_all(&valved);

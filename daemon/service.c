@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/caches.h"
 #include "daemon/cleanup.h"
 #include "daemon/config.h"
 #include "daemon/service_jobs.h"
@@ -79,14 +80,28 @@ static struct valve_text explain(const struct subject *subject, int error)
     return valve_text(text->text);
 }
 
+/* Of the worker that runs this call, or NULL. */
+static struct cache *cache_of(const struct subject *subject)
+{
+    return caches_of(subject->service->caches, valve_call_worker(subject->call));
+}
+
+static int find_known(const struct subject *subject, struct cached *ret_cached)
+{
+    return cache_find(cache_of(subject), valve_call_batch(subject->call), subject->path,
+                      ret_cached);
+}
+
 /* Looks a file up: at once where the answer is at hand, by the pool where it is not. */
-static int look_up(const struct subject *subject, struct store_info *ret_info)
+static int look_up_afresh(const struct subject *subject, struct store_info *ret_info)
 {
     int r = store_try_stat(subject->service->store, subject->path, ret_info);
 
-    if (r != -EAGAIN)
-        return r;
-    return jobs_stat(subject->service, subject->call, subject->path, ret_info);
+    if (r == -EAGAIN)
+        r = jobs_stat(subject->service, subject->call, subject->path, ret_info);
+    if (r == 0 || r == -ENOENT)
+        cache_learn(cache_of(subject), subject->path);
+    return r;
 }
 
 /* Who has a file open while it waits has a place for it, and waits for that with none open. */
@@ -138,6 +153,25 @@ static int keep_open(struct subject *subject, struct store_file *file)
 
 /* ---- Size, Exists, Del -------------------------------------------------------------- */
 
+static int find_size(const struct subject *subject, struct store_info *ret_info)
+{
+    struct cached cached;
+    int r = find_known(subject, &cached);
+
+    if (r == 0)
+        r = cached_stat(&cached, ret_info);
+    return r == -EAGAIN ? look_up_afresh(subject, ret_info) : r;
+}
+
+static int find_out_whether_there(const struct subject *subject)
+{
+    struct store_info info;
+    struct cached cached;
+    int r = find_known(subject, &cached);
+
+    return r == -EAGAIN ? look_up_afresh(subject, &info) : r;
+}
+
 static struct files_size_answer size(void *context, struct files_size_reply reply,
                                      const struct files_path *path)
 {
@@ -146,7 +180,7 @@ static struct files_size_answer size(void *context, struct files_size_reply repl
     int r = subject_init(&subject, context, reply.call, CONFIG_ALLOW_SIZE, path);
 
     if (r == 0)
-        r = look_up(&subject, &info);
+        r = find_size(&subject, &info);
     if (r < 0)
         return files_size_reply_error(reply, explain(&subject, r));
     return files_size_reply_size(reply, info.size);
@@ -156,11 +190,10 @@ static struct files_exists_answer exists(void *context, struct files_exists_repl
                                          const struct files_path *path)
 {
     struct subject subject;
-    struct store_info info;
     int r = subject_init(&subject, context, reply.call, CONFIG_ALLOW_EXISTS, path);
 
     if (r == 0)
-        r = look_up(&subject, &info);
+        r = find_out_whether_there(&subject);
     if (r < 0 && r != -ENOENT)
         return files_exists_reply_error(reply, explain(&subject, r));
     return files_exists_reply_exists(reply, r == 0);
@@ -233,11 +266,43 @@ static int take_turn(struct subject *subject, struct store_file *file)
     return r < 0 ? r : keep_open(subject, file);
 }
 
+/* Reads a small file that is known, by what is open of it. -EAGAIN: there is no such thing. */
+static int read_known(const struct subject *subject, struct files_get_reply reply, size_t *ret_size)
+{
+    struct cached cached;
+    uint8_t *data;
+    size_t room;
+    int r = find_known(subject, &cached);
+
+    if (r < 0)
+        return r;
+    room = cached_room(&cached);
+    if (room == 0)
+        return -EAGAIN;
+    r = files_get_reply_content_reserve(reply, room, &data); /* which may wait */
+    return r < 0 ? r : cached_read(&cached, data, room, ret_size);
+}
+
+/* Opens the file by its name. */
+static int open_afresh(struct subject *subject, struct store_file *file)
+{
+    int r = open_file(subject, file);
+
+    if (r == 0 || r == -ENOENT)
+        cache_learn(cache_of(subject), subject->path);
+    return r;
+}
+
 static struct files_get_answer get_content(struct subject *subject, struct files_get_reply reply,
                                            struct store_file *file)
 {
     size_t read;
-    int r = open_file(subject, file);
+    int r = read_known(subject, reply, &read);
+
+    if (r == 0)
+        return files_get_reply_content_done(reply, read);
+    if (r == -EAGAIN)
+        r = open_afresh(subject, file);
 
     if (r == 0 && file->info.size <= VALVE_REPLY_BUFFER) {
         r = read_small(subject, reply, file, &read);

@@ -17,13 +17,8 @@
 #include "daemon/cleanup.h"
 #include "daemon/store_internal.h"
 
-#define NANOSECONDS 1000000000
-
 /* Tries in a row against renames that race; between rounds of them the service pauses. */
 #define RACES_MAX 64
-
-/* O_NONBLOCK: not to wait for the holder of a lease on the file. */
-#define READ_FLAGS (O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)
 
 /* ---- Making and freeing ----------------------------------------------------------- */
 
@@ -129,23 +124,13 @@ bool store_follows_links(const struct store *store)
 
 /* ---- Looking up --------------------------------------------------------------------- */
 
-static int64_t clamped_time(int64_t seconds, int64_t nanoseconds)
-{
-    int64_t time;
-
-    if (__builtin_mul_overflow(seconds, NANOSECONDS, &time) ||
-        __builtin_add_overflow(time, nanoseconds, &time))
-        return seconds < 0 ? INT64_MIN : INT64_MAX;
-    return time;
-}
-
 /* Opens by its name what was found at it, and nothing else. */
 static int open_again(const struct store *store, const char *path, unsigned how,
                       const struct stat *found, int *ret_descriptor)
 {
     cleanup(cleanup_descriptor) int descriptor = -1;
     struct stat status;
-    int r = store_resolve(store, path, READ_FLAGS, how, &descriptor);
+    int r = store_resolve(store, path, STORE_READ_FLAGS, how, &descriptor);
 
     if (r < 0)
         return r;
@@ -164,16 +149,10 @@ static int open_again(const struct store *store, const char *path, unsigned how,
 static int open_found(const struct store *store, const char *path, unsigned how,
                       const struct stat *found, int *descriptor)
 {
-    char name[16];
-    int r = 0, opened = -1;
+    int opened = -1;
+    int r = store->descriptors < 0 ? open_again(store, path, how, found, &opened)
+                                   : store_reopen(store, *descriptor, STORE_READ_FLAGS, &opened);
 
-    if (store->descriptors < 0) {
-        r = open_again(store, path, how, found, &opened);
-    } else {
-        snprintf(name, sizeof name, "%d", *descriptor);
-        opened = store_openat(store->descriptors, name, READ_FLAGS);
-        r = opened < 0 ? -errno : 0;
-    }
     if (r < 0)
         return r;
     cleanup_descriptor(descriptor);
@@ -199,8 +178,7 @@ static int lookup_once(const struct store *store, const char *path, bool readabl
         r = open_found(store, path, how, &status, &descriptor);
     if (r < 0)
         return r;
-    ret_file->info.size = (uint64_t)status.st_size;
-    ret_file->info.mtime = clamped_time(status.st_mtim.tv_sec, status.st_mtim.tv_nsec);
+    ret_file->info = store_info_of(&status);
     /* What was tried is on the root's own mount. */
     ret_file->storage = how & STORE_RESOLVE_TRY ? store->storage : store_storage_of(descriptor);
     ret_file->descriptor = steal_descriptor(&descriptor);
@@ -385,6 +363,6 @@ int store_look_at(const struct store *store, int directory, const char *name,
         return store_verdict(r);
     *ret_kind = kind_of(store, &status);
     ret_info->size = status.stx_size;
-    ret_info->mtime = clamped_time(status.stx_mtime.tv_sec, status.stx_mtime.tv_nsec);
+    ret_info->mtime = store_clamp_time(status.stx_mtime.tv_sec, status.stx_mtime.tv_nsec);
     return 0;
 }

@@ -110,6 +110,16 @@ int store_try_read(const struct store_file *file, uint8_t *buffer, size_t capaci
                    size_t *ret_size);
 
 /*
+ * The same of a file that has been open for a while, and has the length that it has now. *hint is
+ * set to that wherever it was found out. -EAGAIN also where it is over `capacity`.
+ */
+int store_try_read_now(const struct store *store, int descriptor, uint8_t *buffer, size_t capacity,
+                       uint64_t *hint, size_t *ret_size);
+
+/* What is told of a file that is open, as it is now. -EAGAIN: it cannot be had. Never waits. */
+int store_try_stat_open(int descriptor, struct store_info *ret_info);
+
+/*
  * Removes the name of a file: of a link, the link. It is gone when this returns 0. Errors as of
  * store_stat(), and -EACCES, -EPERM, -EROFS.
  */
@@ -147,6 +157,39 @@ bool store_follows_links(const struct store *store);
 
 /* Whether the configuration hides this component. */
 bool store_hides(const struct store *store, const char *component);
+
+/* ---- For the cache --------------------------------------------------------------- */
+
+/* What a path leads to, and not open for reading. */
+struct store_found {
+    int descriptor; /* -1: nothing */
+    enum store_kind kind;
+    struct store_identity identity;
+};
+#define STORE_FOUND_NOTHING ((struct store_found){.descriptor = -1})
+
+/* Whether storage and kernel tell enough of names for them to be kept. */
+bool store_may_be_kept(const struct store *store);
+
+/*
+ * Finds what is at a path ("." is the root) without any link in it, on the root's own file system:
+ * only from what is at hand. -ENOENT: there is nothing, or what is hidden. -EAGAIN: it is not so
+ * simple.
+ */
+int store_try_find(const struct store *store, const char *path, struct store_found *ret_found);
+void store_found_close(struct store_found *found);
+
+static inline bool store_is_same(const struct store_identity *a, const struct store_identity *b)
+{
+    return a->device == b->device && a->inode == b->inode;
+}
+
+/* Opens for reading what was found, a regular file. -EAGAIN: it cannot be. */
+int store_try_open_found(const struct store *store, const struct store_found *found,
+                         struct store_file *ret_file);
+
+/* Whether, in the directory that was found, names that differ may be those of one file. */
+bool store_folds_case(const struct store *store, const struct store_found *found);
 
 /* ---- Errors --------------------------------------------------------------------- */
 

@@ -45,6 +45,18 @@ int store_resolve(const struct store *store, const char *path, int flags, unsign
 int store_resolve_by_hand(const struct store *store, const char *path, int flags, unsigned how,
                           int *ret_descriptor);
 
+/* O_NONBLOCK: not to wait for the holder of a lease on the file. */
+#define STORE_READ_FLAGS (O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)
+
+/* Opens, by way of /proc, what is open already: it is the very same, its name is not asked again. */
+int store_reopen(const struct store *store, int descriptor, int flags, int *ret_descriptor);
+
+/* A time in nanoseconds, as far as they reach. */
+int64_t store_clamp_time(int64_t seconds, int64_t nanoseconds);
+
+/* What is told of a file. */
+struct store_info store_info_of(const struct stat *status);
+
 /* openat(), once more when a signal comes in between: a descriptor, or -1 and errno. */
 int store_openat(int directory, const char *name, int flags);
 

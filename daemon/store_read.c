@@ -15,6 +15,9 @@
 /* How often a file that changes its length while it is read is read. */
 #define READINGS_MAX 4
 
+/* Bytes; other pages are a multiple of it. */
+#define PAGE_LEAST 4096
+
 void store_close(struct store_file *file)
 {
     if (file->descriptor >= 0)
@@ -51,6 +54,26 @@ int store_try_read(const struct store_file *file, uint8_t *buffer, size_t capaci
         return -EAGAIN;
     *ret_size = (size_t)got;
     return 0;
+}
+
+int store_try_read_now(const struct store *store, int descriptor, uint8_t *buffer, size_t capacity,
+                       uint64_t *hint, size_t *ret_size)
+{
+    struct iovec room = {.iov_base = buffer, .iov_len = capacity};
+    bool in_memory = store->storage == STORE_MEMORY;
+    ssize_t got = preadv2(descriptor, &room, 1, 0, in_memory ? 0 : RWF_NOWAIT);
+    struct stat status;
+
+    if (got < 0)
+        return -EAGAIN;
+    *ret_size = (size_t)got;
+    /* Less than was asked for is all there is, unless what follows is not in memory: whole pages. */
+    if ((size_t)got < capacity && (in_memory || got % PAGE_LEAST != 0))
+        return 0;
+    if (fstat(descriptor, &status) < 0)
+        return -EAGAIN;
+    *hint = (uint64_t)status.st_size;
+    return status.st_size == got ? 0 : -EAGAIN;
 }
 
 /* An error of an open file. A stale one is told apart: its name may lead to another by now. */

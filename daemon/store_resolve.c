@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
+#include <stdio.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -66,6 +67,19 @@ int store_openat(int directory, const char *name, int flags)
         descriptor = openat(directory, name, flags);
     while (descriptor < 0 && errno == EINTR);
     return descriptor;
+}
+
+int store_reopen(const struct store *store, int descriptor, int flags, int *ret_descriptor)
+{
+    char name[16];
+    int opened;
+
+    snprintf(name, sizeof name, "%d", descriptor);
+    opened = store_openat(store->descriptors, name, flags);
+    if (opened < 0)
+        return -errno;
+    *ret_descriptor = opened;
+    return 0;
 }
 
 int store_statx(int directory, const char *name, int flags, struct statx *ret_status)

@@ -334,6 +334,15 @@ struct valve_server_facts {
 void valve_server_get_facts(const struct valve_server *server,
                             struct valve_server_facts *ret_facts);
 
+/*
+ * Calls `ready` on the thread of a worker whenever there is something to read from `descriptor`,
+ * until the server has stopped: it must read it, and must not block. After valve_server_new() and
+ * before valve_server_start(); the descriptor stays the caller's, and open until the server is
+ * freed. 0, -ENOMEM, or why the descriptor cannot be watched.
+ */
+int valve_server_watch(struct valve_server *server, unsigned worker, int descriptor,
+                       void (*ready)(void *context), void *context);
+
 /* ---- Figures ----------------------------------------------------------------------------------
  *
  * What a server has done and does now: requests by method and outcome, how long they took,
@@ -409,6 +418,18 @@ void *valve_call_listener(const struct valve_call *call);
 struct valve_arena *valve_call_arena(struct valve_call *call);
 
 /*
+ * What a service keeps for each worker, such as a cache, needs no lock: the handlers of a worker
+ * run on its thread, and so does what valve_server_watch() calls. worker: which of them runs this
+ * call, from 0 on.
+ *
+ * batch: numbers the batches of input of that worker, from 1. The requests of a batch are read, then
+ * it gets its number, then they are started: what is found out under one number, about what they
+ * were sent after, holds for all calls that are started under it.
+ */
+unsigned valve_call_worker(const struct valve_call *call);
+uint64_t valve_call_batch(const struct valve_call *call);
+
+/*
  * A piece of work for the I/O pool: one call, or a few, that may block. It owns all it needs and
  * points into no call, because it may outlive the call that ordered it. Embed it as first member.
  */
@@ -447,6 +468,9 @@ int valve_call_run(struct valve_call *call, struct valve_job *job) VALVE_MUST_US
  * block. The work is not done. The job's `held` places are the call's no longer.
  */
 void valve_call_discard(struct valve_call *call, struct valve_job *job);
+
+/* The same for what no call held: `held` is 0. On the worker's own thread. */
+void valve_server_discard(struct valve_server *server, unsigned worker, struct valve_job *job);
 
 /*
  * Descriptors are budgeted: connections have theirs, and calls may hold `max_held` of their own,

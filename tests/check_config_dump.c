@@ -11,7 +11,7 @@
 /* ---- auto ---- */
 
 /* What valved has open itself: 64, 5 for each worker, 4 for each I/O thread. */
-#define OWN(workers, io_threads) (64 + 5 * (workers) + 4 * (io_threads))
+#define OWN(workers, io_threads) (64 + 8 * (workers) + 4 * (io_threads))
 
 START_TEST(auto_is_resolved)
 {

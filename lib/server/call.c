@@ -269,6 +269,16 @@ struct valve_arena *valve_call_arena(struct valve_call *call)
     return &call->arena;
 }
 
+unsigned valve_call_worker(const struct valve_call *call)
+{
+    return call->worker->index;
+}
+
+uint64_t valve_call_batch(const struct valve_call *call)
+{
+    return call->worker->batch;
+}
+
 int valve_call_sleep(struct valve_call *call, uint64_t deadline)
 {
     int r;

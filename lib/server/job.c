@@ -104,3 +104,8 @@ void valve_call_discard(struct valve_call *call, struct valve_job *job)
     call->held -= job->held;
     submit(call->worker, job, NULL, 0);
 }
+
+void valve_server_discard(struct valve_server *server, unsigned worker, struct valve_job *job)
+{
+    submit(&server->workers[worker], job, NULL, 0);
+}

@@ -20,6 +20,7 @@
 #include "server/pulse.h"
 #include "server/server.h"
 #include "server/trim.h"
+#include "server/watch.h"
 
 #define NS_PER_MS    1000000
 #define BLIND_MS     1         /* between two looks, where no alarm can be set */
@@ -81,6 +82,7 @@ static void attend_batch(struct valve_worker *worker)
     worker->region_used = 0;
     while (read < batch && worker->region_used + VALVE_READ_MOST <= VALVE_REGION)
         valve_intake_read(worker, valve_attendance_at(&worker->attention, read++));
+    worker->batch++; /* here, and no earlier: see valve_call_batch() */
     for (size_t i = 0; i < read; i++)
         valve_intake_process(worker, valve_attendance_at(&worker->attention, i));
     valve_scheduler_run(worker->scheduler, worker->now);
@@ -290,6 +292,7 @@ int valve_worker_init(struct valve_worker *worker, struct valve_server *server, 
 
 void valve_worker_fini(struct valve_worker *worker)
 {
+    valve_watched_free(worker);
     if (worker->mail != NULL)
         event_free(worker->mail);
     if (worker->alarm != NULL)

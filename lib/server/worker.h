@@ -65,8 +65,9 @@ struct valve_worker {
 
     struct event_base *base;
     struct event *mail, *alarm;
-    uint64_t alarm_at; /* ns: when the alarm is set to ring; VALVE_NEVER: not set */
-    uint64_t now;      /* ns, read once a turn */
+    uint64_t alarm_at;             /* ns: when the alarm is set to ring; VALVE_NEVER: not set */
+    uint64_t now;                  /* ns, read once a turn */
+    struct valve_watched *watched; /* what the service has it look at besides */
 
     struct valve_attendance_list attention; /* this turn */
     struct valve_attendance_list deferred;  /* a later one: sockets have their chance before */
@@ -74,6 +75,7 @@ struct valve_worker {
     struct valve_timeouts timeouts;
     uint8_t *region; /* input of one batch */
     size_t region_used;
+    uint64_t batch;                /* its number, as valve_call_batch() tells it */
     struct valve_scanner *scanner; /* for items that come whole */
 
     struct valve_scheduler *scheduler;

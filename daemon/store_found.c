@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * What the cache asks of the store: what a name leads to, without opening it, and whether that may be
+ * kept.
+ */
+#include <config.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <linux/magic.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "daemon/cleanup.h"
+#include "daemon/store_internal.h"
+
+#ifndef FS_CASEFOLD_FL
+#define FS_CASEFOLD_FL 0x40000000
+#endif
+
+#define NANOSECONDS 1000000000
+
+int64_t store_clamp_time(int64_t seconds, int64_t nanoseconds)
+{
+    int64_t time;
+
+    if (__builtin_mul_overflow(seconds, NANOSECONDS, &time) ||
+        __builtin_add_overflow(time, nanoseconds, &time))
+        return seconds < 0 ? INT64_MIN : INT64_MAX;
+    return time;
+}
+
+struct store_info store_info_of(const struct stat *status)
+{
+    return (struct store_info){
+        .size = (uint64_t)status->st_size,
+        .mtime = store_clamp_time(status->st_mtim.tv_sec, status->st_mtim.tv_nsec),
+    };
+}
+
+bool store_may_be_kept(const struct store *store)
+{
+    return store->can_try && store->descriptors >= 0;
+}
+
+static enum store_kind kind_of(const struct stat *status)
+{
+    if (S_ISREG(status->st_mode))
+        return STORE_REGULAR;
+    return S_ISDIR(status->st_mode) ? STORE_DIRECTORY : STORE_OTHER;
+}
+
+int store_try_find(const struct store *store, const char *path, struct store_found *ret_found)
+{
+    cleanup(cleanup_descriptor) int descriptor = -1;
+    struct stat status;
+    int r;
+
+    if (store_hides_path(store, path))
+        return -ENOENT;
+    r = store_resolve(store, path, O_PATH, STORE_RESOLVE_TRY | STORE_RESOLVE_PLAIN, &descriptor);
+    if (r < 0)
+        return r == -ENOENT ? r : -EAGAIN;
+    if (fstat(descriptor, &status) < 0)
+        return -EAGAIN;
+    ret_found->kind = kind_of(&status);
+    ret_found->identity = (struct store_identity){status.st_dev, status.st_ino};
+    ret_found->descriptor = steal_descriptor(&descriptor);
+    return 0;
+}
+
+void store_found_close(struct store_found *found)
+{
+    cleanup_descriptor(&found->descriptor);
+}
+
+int store_try_stat_open(int descriptor, struct store_info *ret_info)
+{
+    struct stat status;
+
+    if (fstat(descriptor, &status) < 0)
+        return -EAGAIN;
+    *ret_info = store_info_of(&status);
+    return 0;
+}
+
+int store_try_open_found(const struct store *store, const struct store_found *found,
+                         struct store_file *ret_file)
+{
+    cleanup(cleanup_descriptor) int descriptor = -1;
+
+    if (store_reopen(store, found->descriptor, STORE_READ_FLAGS, &descriptor) < 0 ||
+        store_try_stat_open(descriptor, &ret_file->info) < 0)
+        return -EAGAIN;
+    ret_file->storage = store->storage;
+    ret_file->descriptor = steal_descriptor(&descriptor);
+    return 0;
+}
+
+/* What cannot be asked folds nothing. XFS, which may do it as a whole, tells in another way. */
+bool store_folds_case(const struct store *store, const struct store_found *found)
+{
+    cleanup(cleanup_descriptor) int descriptor = -1;
+    int flags = 0;
+
+    if (store->file_system == XFS_SUPER_MAGIC)
+        return true;
+    if (store_reopen(store, found->descriptor, O_RDONLY | O_DIRECTORY | O_NONBLOCK | O_CLOEXEC,
+                     &descriptor) < 0)
+        return true;
+    return ioctl(descriptor, FS_IOC_GETFLAGS, &flags) == 0 && (flags & FS_CASEFOLD_FL);
+}

@@ -22,8 +22,9 @@
 /* Of the names, one in so many is on probation. */
 #define PROBATION_PART 8
 
-/* Names asked for once are remembered for each that may be known. */
-#define ASKED_FACTOR 4
+/* Names asked for once are remembered for each that may be known; of so many the latest. */
+#define ASKED_FACTOR   4
+#define ASKED_TOGETHER 8
 
 /* Levels of directories on the way to a name: each is a watch of the kernel's. */
 #define LEVELS_MOST 32
@@ -44,7 +45,7 @@ struct cache {
 
     char path[STORE_PATH_MAX + 1]; /* one that is made up; stacks are small */
 
-    uint32_t *asked; /* parts of the hashes of names that were asked for once */
+    uint32_t (*asked)[ASKED_TOGETHER]; /* parts of hashes of names that were asked for once */
     size_t asked_mask;
 
     _Atomic uint64_t hits, misses, names, outdated, lost;
@@ -254,15 +255,22 @@ int cached_read(const struct cached *cached, uint8_t *buffer, size_t capacity, s
 
 /* ---- What is taken in ----------------------------------------------------------------------- */
 
-/* Whether it was asked for before, of late. */
+/* Whether it was asked for before, of late: then it is not remembered any more. */
 static bool is_asked_again(struct cache *cache, uint64_t hash)
 {
-    uint32_t *asked = &cache->asked[hash & cache->asked_mask];
+    uint32_t *asked = cache->asked[hash & cache->asked_mask];
     uint32_t mark = (uint32_t)(hash >> 32) | 1;
-    bool again = *asked == mark;
+    unsigned i = 0;
 
-    *asked = again ? 0 : mark;
-    return again;
+    while (i < ASKED_TOGETHER - 1 && asked[i] != mark)
+        i++;
+    if (asked[i] == mark) {
+        asked[i] = 0;
+        return true;
+    }
+    memmove(asked + 1, asked, i * sizeof *asked); /* the oldest goes */
+    asked[0] = mark;
+    return false;
 }
 
 /* Watches what was found, and then finds it once more: later changes are told. */
@@ -412,7 +420,7 @@ static void cleanup_cache(struct cache **cache)
 int cache_new(const struct cache_options *options, struct cache **ret_cache)
 {
     cleanup(cleanup_cache) struct cache *cache = NULL;
-    size_t asked = 16;
+    size_t asked = 1;
     int r;
 
     if (!store_may_be_kept(options->store))
@@ -420,7 +428,7 @@ int cache_new(const struct cache_options *options, struct cache **ret_cache)
     cache = calloc(1, sizeof *cache);
     if (!cache)
         return -ENOMEM;
-    while (asked < options->most * ASKED_FACTOR)
+    while (asked * ASKED_TOGETHER < options->most * ASKED_FACTOR)
         asked *= 2;
     cache->store = options->store;
     cache->most = options->most;

@@ -214,6 +214,9 @@ static struct files_del_answer del(void *context, struct files_del_reply reply,
 
 /* ---- Get ------------------------------------------------------------------------------ */
 
+/* Bytes up to which a file is read; what has more goes to the socket without being copied. */
+#define READ_MOST ((size_t)16 * 1024)
+
 static int read_by_pool(struct subject *subject, struct files_get_reply reply,
                         struct store_file *file, size_t *ret_size)
 {
@@ -239,12 +242,10 @@ static int read_by_pool(struct subject *subject, struct files_get_reply reply,
 static int read_small(struct subject *subject, struct files_get_reply reply,
                       struct store_file *file, size_t *ret_size)
 {
-    size_t capacity = (size_t)file->info.size;
+    size_t capacity = (size_t)file->info.size + 1; /* the byte that tells whether it has grown */
     uint8_t *data;
     int r;
 
-    if (capacity < VALVE_REPLY_BUFFER)
-        capacity++; /* the byte that tells whether it has grown */
     r = files_get_reply_content_reserve(reply, capacity, &data);
     if (r < 0)
         return r;
@@ -276,17 +277,24 @@ static int read_known(const struct subject *subject, struct files_get_reply repl
 
     if (r < 0)
         return r;
-    room = cached_room(&cached);
+    room = cached_room(&cached, READ_MOST);
     if (room == 0)
         return -EAGAIN;
     r = files_get_reply_content_reserve(reply, room, &data); /* which may wait */
     return r < 0 ? r : cached_read(&cached, data, room, ret_size);
 }
 
-/* Opens the file by its name. */
-static int open_afresh(struct subject *subject, struct store_file *file)
+/* Opens the file, by its name if it is not known. */
+static int open_to_send(struct subject *subject, struct store_file *file)
 {
-    int r = open_file(subject, file);
+    struct cached cached;
+    int r = find_known(subject, &cached);
+
+    if (r == 0)
+        r = cached_open(&cached, file);
+    if (r != -EAGAIN)
+        return r;
+    r = open_file(subject, file);
 
     if (r == 0 || r == -ENOENT)
         cache_learn(cache_of(subject), subject->path);
@@ -302,9 +310,9 @@ static struct files_get_answer get_content(struct subject *subject, struct files
     if (r == 0)
         return files_get_reply_content_done(reply, read);
     if (r == -EAGAIN)
-        r = open_afresh(subject, file);
+        r = open_to_send(subject, file);
 
-    if (r == 0 && file->info.size <= VALVE_REPLY_BUFFER) {
+    if (r == 0 && file->info.size <= READ_MOST) {
         r = read_small(subject, reply, file, &read);
         if (r == 0)
             return files_get_reply_content_done(reply, read);

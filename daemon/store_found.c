@@ -85,6 +85,17 @@ int store_try_stat_open(int descriptor, struct store_info *ret_info)
     return 0;
 }
 
+int store_try_open_again(const struct store *store, int descriptor, struct store_file *ret_file)
+{
+    cleanup(cleanup_descriptor) int copy = fcntl(descriptor, F_DUPFD_CLOEXEC, 0);
+
+    if (copy < 0 || store_try_stat_open(copy, &ret_file->info) < 0)
+        return -EAGAIN;
+    ret_file->storage = store->storage;
+    ret_file->descriptor = steal_descriptor(&copy);
+    return 0;
+}
+
 int store_try_open_found(const struct store *store, const struct store_found *found,
                          struct store_file *ret_file)
 {

@@ -52,7 +52,7 @@ class TestSoak(unittest.TestCase):
         made.report()
         print("\n".join(self.said))
         counts = made.counts
-        # How many there are in the time is the machine's affair; with few, not everything has its turn.
+        # How many come in that time depends on the machine; of few, not all kinds come.
         self.assertGreater(counts["answers"], 0)
         for name in COMMON * (counts["answers"] > 1000) + RARE * (counts["answers"] > 5000):
             self.assertGreater(counts.get(name, 0), 0, name)

@@ -127,7 +127,8 @@ struct load_protocol load_http(struct load_text *text, const char *host, char **
     prepare(text, count);
     for (size_t i = 0; i < count; i++) {
         char *request = NULL;
-        int size = asprintf(&request, "GET /%s HTTP/1.1\r\nHost: %s\r\n\r\n", names[i], host);
+        int size = asprintf(&request, "GET /%s HTTP/1.1\r\nHost: %s\r\n\r\n", names[i],
+                            strncmp(host, "unix:", 5) == 0 ? "localhost" : host);
 
         add(text, request, size);
     }

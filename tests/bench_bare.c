@@ -18,6 +18,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -373,6 +374,7 @@ int main(int argc, char **argv)
         fputs("usage: bench_bare memory|pread|open|sendfile ADDRESS DIRECTORY NAME...\n", stderr);
         return EXIT_FAILURE;
     }
+    signal(SIGPIPE, SIG_IGN); /* sendfile has no MSG_NOSIGNAL */
     raise_descriptor_limit();
     root = open(argv[3], O_PATH | O_DIRECTORY | O_CLOEXEC);
     if (root < 0)

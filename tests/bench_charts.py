@@ -36,7 +36,6 @@ def _number(value):
 def _panel(top, bottom, title, bars):
     """A block of data and what plots it, between two heights (0 is the bottom, 1 the top)."""
     longest = max(value for _, value in bars)
-    # In data every name is written twice: as it is, and as the label of its tic.
     tics = ", ".join(f'"{name}" {place}' for place, (name, _) in enumerate(bars))
     data = "\n".join(f'{value} {place} {_colour(name)} "{_number(value)}"'
                      for place, (name, value) in enumerate(bars))
@@ -98,7 +97,7 @@ def draw(figures, scenarios, directory):
     directory.mkdir(parents=True, exist_ok=True)
     rows = bench_table.rows(figures, scenarios)
     footer = (f"{figures['machine']['cpu']}, Linux {figures['machine']['kernel']}, one core for the "
-              f"server, {figures['socket']} sockets, medians of {figures['rounds']} rounds")
+              f"server, {figures['socket']} sockets, {bench_table.count_of(figures['rounds'])}")
     for chart in CHARTS:
         panels = []
         for name in filter(rows.__contains__, chart.scenarios):

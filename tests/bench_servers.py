@@ -34,8 +34,9 @@ LOAD = support.BUILD / "tests/bench_load"
 UNLINK = support.BUILD / "tests/bench_unlink"
 OUTPUT = support.BUILD / "bench"
 SMALL_FILES, MEDIUM_FILES, GONE_FILES = 1000, 64, 5000
-WARM_UP = 0.3  # of the time that is measured
-WINDOW = 64    # Dels that are under way at once
+WARM_UP = 0.3    # of the time that is measured
+LARGE_TIMES = 3  # as long is measured where an answer takes longest
+WINDOW = 64      # Dels that are under way at once
 HTTP = ("nginx, open_file_cache", "nginx", "lighttpd", "h2o")
 FILES = {
     "small": (SMALL_FILES, support.KIB),
@@ -74,6 +75,13 @@ def names_of(files):
     return [f"{files}/{number:04}" for number in range(FILES[files][0])]
 
 
+def read_all(path):
+    """Has the file in memory, so that the first server asked for it is not the one that pays."""
+    with open(path, "rb", buffering=0) as file:
+        while file.read(support.MIB):
+            pass
+
+
 def make_files(root, scenarios):
     for files in {scenario.files for scenario in scenarios} & set(FILES):
         size = FILES[files][1]
@@ -81,9 +89,9 @@ def make_files(root, scenarios):
         for name in names_of(files):
             if size > support.MIB:
                 support.sparse_file(root / name, size)
+                read_all(root / name)
             else:
-                (root / name).write_bytes((name.encode() + b"\n") * (size // (len(name) + 1))
-                                          + b"." * (size % (len(name) + 1)))
+                (root / name).write_bytes((f"{name}\n".encode() * size)[:size])
 
 
 # ---- One measurement ----------------------------------------------------------------------------
@@ -99,6 +107,8 @@ def load(server, scenario, seconds):
 
 
 def measure(server, scenario, seconds):
+    if scenario.files == "large":
+        seconds *= LARGE_TIMES
     server.fill(server.setting.names)
     load(server, scenario, seconds * WARM_UP)
     before = server.cpu()
@@ -163,30 +173,32 @@ def sample_of(title, scenario, directory, root, arguments):
 
 # ---- All of them --------------------------------------------------------------------------------
 
-def is_wanted(title, arguments):
-    """Whether this server takes part; says why one that was asked for does not."""
-    if arguments.servers and not any(word in title for word in arguments.servers):
-        return False
+def absence(title):
+    """Why this server cannot take part, or None."""
     kind = bench_programs.KINDS.get(title)
     if kind and not bench_programs.program_of(kind):
-        print(f"left out: {title}, which is not installed")
-        return False
+        return "not installed"
     if title == "valved, cache = 0" and not bench_programs.has_cache():
-        print(f"left out: {title}, since this valved has no such key")
-        return False
-    return True
+        return "this valved has no such key"
+    return None
 
 
-def measure_all(arguments, scenarios, directory):
+def choose(arguments, scenarios):
+    """The servers that take part, and {title: why not} of those that cannot."""
+    every = dict.fromkeys(title for scenario in scenarios.values() for title in scenario.servers)
+    wanted = [title for title in every if any(word in title for word in arguments.servers)]
+    absent = {title: why for title in wanted if (why := absence(title))}
+    return [title for title in wanted if title not in absent], absent
+
+
+def measure_all(arguments, scenarios, servers, directory):
     root = directory / "root"
     root.mkdir()
     make_files(root, scenarios.values())
-    every = dict.fromkeys(title for scenario in scenarios.values() for title in scenario.servers)
-    servers = [title for title in every if is_wanted(title, arguments)]
     for number in range(arguments.rounds):
         for name, scenario in scenarios.items():
             for title in filter(servers.__contains__, scenario.servers):
-                print(f"round {number + 1}: {name}, {title}", file=sys.stderr)
+                print(f"round {number + 1}: {name}, {title}", file=sys.stderr, flush=True)
                 yield {"round": number, "scenario": name, "server": title,
                        **sample_of(title, scenario, directory, root, arguments)}
 
@@ -222,12 +234,14 @@ def versions(samples):
 def measured(arguments, scenarios):
     """All that is kept of a run: the machine, the versions and every single sample."""
     begin = machine()
+    servers, absent = choose(arguments, scenarios)
     with contextlib.ExitStack() as stack:
         directory = pathlib.Path(tempfile.mkdtemp(prefix="bench-"))
         stack.callback(shutil.rmtree, directory)
         directory.chmod(0o755)
-        samples = list(measure_all(arguments, scenarios, directory))
-    return {"machine": begin, "versions": versions(samples), "warnings": list(warnings_of()),
+        samples = list(measure_all(arguments, scenarios, servers, directory))
+    return {"machine": begin, "versions": versions(samples), "absent": absent,
+            "warnings": list(warnings_of()),
             "socket": "TCP" if arguments.tcp else "Unix", "rounds": arguments.rounds,
             "seconds": arguments.seconds, "samples": samples}
 
@@ -238,7 +252,8 @@ def parse(arguments):
     parser.add_argument("--seconds", type=float, default=1, help="of one measurement (1)")
     parser.add_argument("--only", action="append", choices=SCENARIOS, metavar="SCENARIO",
                         help=f"may be repeated: {', '.join(SCENARIOS)}")
-    parser.add_argument("--servers", type=lambda words: words.split(","), metavar="WORD,...",
+    parser.add_argument("--servers", type=lambda words: words.split(","), default=[""],
+                        metavar="WORD,...",
                         help="only those whose title contains one of the words")
     parser.add_argument("--tcp", action="store_true", help="on 127.0.0.1, not on Unix sockets")
     parser.add_argument("--output", type=pathlib.Path, default=OUTPUT, metavar="DIR",
@@ -271,3 +286,5 @@ if __name__ == "__main__":
         sys.exit(main())
     except KeyboardInterrupt:
         sys.exit(130)
+    except (AssertionError, subprocess.SubprocessError) as problem:
+        sys.exit(f"bench_servers: {str(problem)[:500]}")

@@ -40,11 +40,17 @@ def _ratios(samples, others, unit):
                 yield above / below if above is not None and below else None
 
 
+def _times(samples, unit):
+    """Percentiles. Of a few large answers, the last of them cut off, there are none."""
+    keys = ("p50_us", "p99_us", "p999_us")
+    return [median(sample.get(key) for sample in samples) if unit != "GB" else None for key in keys]
+
+
 def _row(samples, limit, valved, unit):
     return Row(
         median(rate(sample, unit) for sample in samples),
         median(cpu(sample, unit) for sample in samples),
-        *(median(sample.get(key) for sample in samples) for key in ("p50_us", "p99_us", "p999_us")),
+        *_times(samples, unit),
         median(sample["memory"] for sample in samples),
         median(_ratios(samples, limit, unit)), median(_ratios(samples, valved, unit)),
         sum(sample["errors"] for sample in samples))
@@ -80,15 +86,21 @@ def _line(title, row):
             + (f"   {row.errors} ERRORS" if row.errors else ""))
 
 
+def count_of(rounds):
+    return f"medians of {rounds} rounds" if rounds > 1 else "one round"
+
+
 def heading(figures):
     """Machine, programs, and what to beware of."""
     on = figures["machine"]
     yield (f"{on['cpu']}, {on['cpus']} CPUs, Linux {on['kernel']}, files on {on['filesystem']}, "
            f"load average at the start {on['load']}")
-    yield (f"{figures['socket']} sockets, medians of {figures['rounds']} rounds of "
+    yield (f"{figures['socket']} sockets, {count_of(figures['rounds'])} of "
            f"{figures['seconds']:g} s each")
     for program, version in figures["versions"].items():
         yield f"  {program:12}{version}"
+    for title, why in figures["absent"].items():
+        yield f"  left out: {title}: {why}"
     for warning in figures["warnings"]:
         yield f"WARNING: {warning}"
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Bare epoll loops that answer as valved does, without libvalve: the limit that tests/bench_servers.py
- * compares servers with.
+ * Bare epoll loops that answer as valved does, without libvalve: the limit with which
+ * tests/bench_servers.py compares servers.
  *
  *     bench_bare memory|pread|open|sendfile ADDRESS DIRECTORY NAME...
  *

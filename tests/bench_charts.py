@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What bench_servers.py measured, as charts: SVG by gnuplot, one panel of bars for each scenario."""
+"""What bench_servers.py measured, as charts: SVG by gnuplot, a panel of bars for each scenario."""
 import collections
 import shutil
 import subprocess
@@ -49,7 +49,8 @@ set ytics ({tics})
 $bars << END
 {data}
 END
-plot $bars using 1:2:(0):1:($2-0.36):($2+0.36):3 with boxxyerror fill solid noborder lc rgb variable, \\
+set style fill solid noborder
+plot $bars using 1:2:(0):1:($2-0.36):($2+0.36):3 with boxxyerror lc rgb variable, \\
      $bars using 1:2:4 with labels left offset 0.6,0
 """
 
@@ -96,8 +97,9 @@ def draw(figures, scenarios, directory):
         return
     directory.mkdir(parents=True, exist_ok=True)
     rows = bench_table.rows(figures, scenarios)
-    footer = (f"{figures['machine']['cpu']}, Linux {figures['machine']['kernel']}, one core for the "
-              f"server, {figures['socket']} sockets, {bench_table.count_of(figures['rounds'])}")
+    machine = figures["machine"]
+    footer = (f"{machine['cpu']}, Linux {machine['kernel']}, one core for the server, "
+              f"{figures['socket']} sockets, {bench_table.count_of(figures['rounds'])}")
     for chart in CHARTS:
         panels = []
         for name in filter(rows.__contains__, chart.scenarios):
@@ -106,5 +108,6 @@ def draw(figures, scenarios, directory):
                 panels.append((f"{scenario.title} ({chart.units[scenario.unit]})", bars))
         if panels:
             path = directory / f"bench-{chart.file}.svg"
-            subprocess.run([gnuplot], input=script(chart, panels, path, footer), text=True, check=True)
+            subprocess.run([gnuplot], input=script(chart, panels, path, footer), text=True,
+                           check=True)
             print(f"drawn: {path}")

@@ -16,10 +16,9 @@ import socket
 import subprocess
 import time
 
+import bench_machine
 import support
 
-CPUS = sorted(os.sched_getaffinity(0))
-SERVER_CPU, CLIENT_CPU = CPUS[0], CPUS[-1]
 BARE = support.BUILD / "tests/bench_bare"
 PR_SET_PDEATHSIG = 1
 IS_ROOT = os.geteuid() == 0
@@ -108,8 +107,8 @@ def _nginx(setting, cache=""):
 def _lighttpd(setting):
     host, _, port = setting.address.rpartition(":")
     path = _path(setting.address)
-    return ["lighttpd", "-D", "-f",
-            _file(setting, LIGHTTPD, host=path or host, port="" if path else f"server.port = {port}")]
+    port = "" if path else f"server.port = {port}"
+    return ["lighttpd", "-D", "-f", _file(setting, LIGHTTPD, host=path or host, port=port)]
 
 
 def _h2o(setting):
@@ -184,24 +183,26 @@ def free_port():
         return probe.getsockname()[1]
 
 
-def _prepare():
-    """In the server, before it begins: one CPU, and no life without the one who measures."""
-    os.sched_setaffinity(0, {SERVER_CPU})
-    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
-
-
 class Server:
     """One of KINDS at work, from its start to the end of the context."""
 
-    def __init__(self, kind, setting):
+    def __init__(self, kind, setting, first=False):
         self.kind, self.setting, self.address = kind, setting, setting.address
+        self._first = first
+
+    def _prepare(self):
+        """In the server, before it begins: one CPU, and no life without the one who measures."""
+        os.sched_setaffinity(0, {bench_machine.SERVER_CPU})
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+        if self._first:
+            bench_machine.go_before_others()
 
     def __enter__(self):
         command = self.kind.make(self.setting)
         command[0] = shutil.which(command[0], path=PATH)
         self._log = open(self.setting.directory / "log", "w+b")
         self.process = subprocess.Popen(
-            command, preexec_fn=_prepare, start_new_session=True, stdin=subprocess.DEVNULL,
+            command, preexec_fn=self._prepare, start_new_session=True, stdin=subprocess.DEVNULL,
             stdout=self._log, stderr=self._log)
         try:
             support.wait_until(self._serves, f"{self.kind.title} serves")

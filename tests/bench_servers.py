@@ -8,7 +8,7 @@ The server has one CPU, the load (tests/bench_load) the other. Within each round
 turns, each started afresh and warmed up, so that whatever drifts on this machine hits all of them;
 the table has medians over the rounds, and ratios are taken within a round before. CPU is that of
 all processes of the server, divided by the requests that were answered; memory is what is resident
-after the load.
+after the load. The files are in TMPDIR, or in /tmp.
 """
 import argparse
 import collections
@@ -16,8 +16,6 @@ import contextlib
 import json
 import os
 import pathlib
-import platform
-import re
 import shutil
 import signal
 import subprocess
@@ -26,6 +24,7 @@ import tempfile
 import time
 
 import bench_charts
+import bench_machine
 import bench_programs
 import bench_table
 import support
@@ -33,7 +32,7 @@ import support
 LOAD = support.BUILD / "tests/bench_load"
 UNLINK = support.BUILD / "tests/bench_unlink"
 OUTPUT = support.BUILD / "bench"
-SMALL_FILES, MEDIUM_FILES, GONE_FILES = 1000, 64, 5000
+SMALL_FILES, MEDIUM_FILES, GONE_FILES = 1000, 64, 2000
 WARM_UP = 0.3    # of the time that is measured
 LARGE_TIMES = 3  # as long is measured where an answer takes longest
 WINDOW = 64      # Dels that are under way at once
@@ -59,7 +58,8 @@ SCENARIOS = {
                                   "small", "get", 64, 16,
                                   ("bare loop, open", "valved, cache = 0"), "request"),
     "medium": Scenario("Get of 64 KiB, 16 connections", "medium", "get", 16, 1,
-                       ("bare loop, pread", "valved", "memcached", *HTTP), "request"),
+                       ("bare loop, pread", "bare loop, sendfile", "valved", "memcached",
+                        *HTTP), "request"),
     "large": Scenario("Get of 1 GiB, one connection", "large", "get", 1, 1,
                       ("bare loop, sendfile", "valved", *HTTP), "GB"),
     "exists": Scenario("Exists, 64 connections, 16 pipelined", "small", "exists", 64, 16,
@@ -96,23 +96,24 @@ def make_files(root, scenarios):
 
 # ---- One measurement ----------------------------------------------------------------------------
 
-def load(server, scenario, seconds):
+def load(server, scenario, arguments, seconds):
     """What bench_load says of so many seconds."""
     output = subprocess.run(
         [LOAD, "--protocol", server.kind.protocol, "--connections", str(scenario.connections),
          "--depth", str(scenario.depth), "--seconds", str(seconds), "--warmup", "0",
          "--call", scenario.call, server.address, *server.setting.names],
-        stdout=subprocess.PIPE, check=True, text=True, timeout=seconds + support.DEADLINE).stdout
+        preexec_fn=bench_machine.go_before_others if arguments.first else None,
+        start_new_session=arguments.first, stdout=subprocess.PIPE,
+        check=True, text=True, timeout=seconds + support.DEADLINE).stdout
     return json.loads(output)
 
 
-def measure(server, scenario, seconds):
-    if scenario.files == "large":
-        seconds *= LARGE_TIMES
+def measure(server, scenario, arguments):
+    seconds = arguments.seconds * (LARGE_TIMES if scenario.files == "large" else 1)
     server.fill(server.setting.names)
-    load(server, scenario, seconds * WARM_UP)
+    load(server, scenario, arguments, seconds * WARM_UP)
     before = server.cpu()
-    sample = load(server, scenario, seconds)
+    sample = load(server, scenario, arguments, seconds)
     sample["cpu_us"] = (server.cpu() - before) / 1e3
     return sample
 
@@ -129,7 +130,7 @@ def make_gone(root):
 def unlink(root):
     """The limit of Del: no server at all."""
     names = make_gone(root)
-    output = subprocess.run(["taskset", "-c", str(bench_programs.SERVER_CPU), UNLINK, root, *names],
+    output = subprocess.run(["taskset", "-c", str(bench_machine.SERVER_CPU), UNLINK, root, *names],
                             stdout=subprocess.PIPE, check=True, text=True).stdout
     passed, cpu = map(int, output.split())
     return {"requests": len(names), "seconds": passed / 1e9, "errors": 0,
@@ -163,9 +164,9 @@ def sample_of(title, scenario, directory, root, arguments):
                f"unix:{folder}/socket")
     names = names_of(scenario.files) if scenario.files in FILES else []
     setting = bench_programs.Setting(folder, root, address, names)
-    with bench_programs.Server(bench_programs.KINDS[title], setting) as server:
+    with bench_programs.Server(bench_programs.KINDS[title], setting, arguments.first) as server:
         sample = (delete(server) if scenario.call == "del" else
-                  measure(server, scenario, arguments.seconds))
+                  measure(server, scenario, arguments))
         sample["memory"] = server.memory()
     shutil.rmtree(folder)
     return sample
@@ -203,28 +204,6 @@ def measure_all(arguments, scenarios, servers, directory):
                        **sample_of(title, scenario, directory, root, arguments)}
 
 
-def warnings_of():
-    """What keeps these figures from being those of valve."""
-    flags = support.makefile_variable("CFLAGS")
-    optimised = re.findall(r"(?<!\S)-O\S*", flags)
-    if not optimised or optimised[-1] == "-O0":
-        yield f"a build for debugging (CFLAGS {flags}): valved and the loops are slower than they are"
-    if support.SANITIZED:
-        yield "built with a sanitizer: the figures say nothing"
-    if bench_programs.SERVER_CPU == bench_programs.CLIENT_CPU:
-        yield "one CPU only, which server and load share"
-
-
-def machine():
-    text = pathlib.Path("/proc/cpuinfo").read_text()
-    model = re.search(r"^model name\s*: (.*)$", text, re.MULTILINE)
-    filesystem = subprocess.run(["stat", "-f", "-c", "%T", tempfile.gettempdir()],
-                                stdout=subprocess.PIPE, check=True, text=True).stdout.strip()
-    return {"cpu": model[1] if model else platform.machine(), "cpus": len(bench_programs.CPUS),
-            "kernel": platform.release(), "filesystem": filesystem,
-            "load": " ".join(f"{average:.1f}" for average in os.getloadavg())}
-
-
 def versions(samples):
     titles = {sample["server"] for sample in samples} & set(bench_programs.KINDS)
     kinds = [kind for title, kind in bench_programs.KINDS.items() if title in titles]
@@ -233,15 +212,15 @@ def versions(samples):
 
 def measured(arguments, scenarios):
     """All that is kept of a run: the machine, the versions and every single sample."""
-    begin = machine()
+    machine, warnings = bench_machine.description(), list(bench_machine.warnings())
     servers, absent = choose(arguments, scenarios)
     with contextlib.ExitStack() as stack:
         directory = pathlib.Path(tempfile.mkdtemp(prefix="bench-"))
         stack.callback(shutil.rmtree, directory)
         directory.chmod(0o755)
         samples = list(measure_all(arguments, scenarios, servers, directory))
-    return {"machine": begin, "versions": versions(samples), "absent": absent,
-            "warnings": list(warnings_of()),
+    return {"machine": machine, "versions": versions(samples), "absent": absent,
+            "warnings": warnings,
             "socket": "TCP" if arguments.tcp else "Unix", "rounds": arguments.rounds,
             "seconds": arguments.seconds, "samples": samples}
 
@@ -256,20 +235,25 @@ def parse(arguments):
                         metavar="WORD,...",
                         help="only those whose title contains one of the words")
     parser.add_argument("--tcp", action="store_true", help="on 127.0.0.1, not on Unix sockets")
+    parser.add_argument("--first", action="store_true",
+                        help="before whatever else this machine does (takes root)")
     parser.add_argument("--output", type=pathlib.Path, default=OUTPUT, metavar="DIR",
                         help="for the raw figures, servers.json (bench/ in the build)")
     parser.add_argument("--charts", type=pathlib.Path, metavar="DIR",
                         help="for the charts (as --output)")
     parser.add_argument("--from", dest="figures", type=pathlib.Path, metavar="FILE",
                         help="measure nothing: table and charts of figures that were kept")
-    return parser.parse_args(arguments)
+    result = parser.parse_args(arguments)
+    if result.first and os.geteuid() != 0:
+        parser.error("--first takes root")
+    return result
 
 
 def main():
     arguments = parse(sys.argv[1:])
     scenarios = {name: SCENARIOS[name] for name in arguments.only or SCENARIOS}
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    os.sched_setaffinity(0, {bench_programs.CLIENT_CPU})
+    os.sched_setaffinity(0, {bench_machine.CLIENT_CPU})
     if arguments.figures:
         figures = json.loads(arguments.figures.read_text())
     else:

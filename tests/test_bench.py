@@ -58,10 +58,11 @@ class TestBench(unittest.TestCase):
         self.directory = support.scratch(self)
 
     def start(self, *arguments, **files):
+        environment = {"VALVE_BUILD": str(support.BUILD), "PATH": "/usr/bin:/bin",
+                       "TMPDIR": str(self.directory)}
         return subprocess.Popen(
             [sys.executable, "-B", PROGRAM, "--servers", "valved,bare", "--output", self.directory,
-             *arguments], text=True, env={"VALVE_BUILD": str(support.BUILD), "PATH": "/usr/bin:/bin",
-                                          "TMPDIR": str(self.directory)}, **files)
+             *arguments], text=True, env=environment, **files)
 
     def test_a_short_round(self):
         only = [option for name in MEASURED for option in ("--only", name)]

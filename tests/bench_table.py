@@ -9,8 +9,9 @@ GB = 1e9
 
 # Of one server in one scenario. `rate` and `cpu` are of the scenario's unit: requests a second and
 # microseconds of CPU for each, or GB a second and seconds of CPU for each. Times are microseconds,
-# or None; the last two are CPU in ratio to the limit's and to valved's, or None.
-Row = collections.namedtuple("Row", "rate cpu p50 p99 p999 memory to_limit to_valved errors")
+# or None; the ratios are of CPU, to the limit's and to valved's, or None. `busy` is the share of its
+# CPU that the server used: where it is little, the load was the slower one, and made the rate.
+Row = collections.namedtuple("Row", "rate cpu busy p50 p99 p999 memory to_limit to_valved errors")
 
 
 def rate(sample, unit):
@@ -50,6 +51,7 @@ def _row(samples, limit, valved, unit):
     return Row(
         median(rate(sample, unit) for sample in samples),
         median(cpu(sample, unit) for sample in samples),
+        median(sample["cpu_us"] / 1e6 / sample["seconds"] for sample in samples),
         *_times(samples, unit),
         median(sample["memory"] for sample in samples),
         median(_ratios(samples, limit, unit)), median(_ratios(samples, valved, unit)),
@@ -79,7 +81,7 @@ def _cell(value, form, scale=1):
 def _line(title, row):
     """The memory of what is no server is none."""
     return (f"{title:24}{_cell(row.rate, '11.2f' if row.rate < 1000 else '11.0f'):>11}"
-            f"{_cell(row.cpu, '9.2f'):>9}{_cell(row.to_limit, '8.2f'):>8}"
+            f"{_cell(row.cpu, '9.2f'):>9}{row.busy:>6.0%}{_cell(row.to_limit, '8.2f'):>8}"
             f"{_cell(row.to_valved, '8.2f'):>8}{_cell(row.p50, '10.0f'):>10}"
             f"{_cell(row.p99, '10.0f'):>10}{_cell(row.p999, '10.0f'):>10}"
             f"{_cell(row.memory or None, '9.1f', support.MIB):>9}"
@@ -113,7 +115,7 @@ def lines(figures, scenarios):
         limit = scenario.servers[0]
         yield ""
         yield f"{scenario.title} ({name}); x limit: to {limit}"
-        yield (f"{'':24}{count:>11}{'CPU':>9}{'x limit':>8}{'x valved':>9}{'p50 us':>9}"
+        yield (f"{'':24}{count:>11}{'CPU':>9}{'busy':>6}{'x limit':>8}{'x valved':>9}{'p50 us':>9}"
                f"{'p99 us':>10}{'p99.9 us':>10}{'MiB':>9}")
         yield f"{'':24}{'':11}{each:>9}"
         for title in scenario.servers:

@@ -43,6 +43,7 @@ class TestTable(unittest.TestCase):
         self.assertEqual(rows["valved"].cpu, 24)
         self.assertEqual([rows["h2o"].to_limit, rows["h2o"].to_valved], [2.4, 2])
         self.assertEqual(rows["valved"].to_limit, 1.2)
+        self.assertEqual(rows["valved"].busy, 0.0012)
 
     def test_nothing_to_compare_with(self):
         row = self.rows(sample(0, "h2o", 1200))["h2o"]

@@ -197,7 +197,7 @@ int load_connection_receive(struct load_connection *connection, struct load_shar
     if (size < 0)
         return errno == EAGAIN || errno == EINTR ? 0 : -errno;
     if (size == 0)
-        return -ENODATA;
+        return connection->body > 0 || connection->head_used > 0 ? -ECONNABORTED : -ENODATA;
     shared->result->bytes += (uint64_t)size;
     shared->last_bytes = *ret_time;
     if (discards) {

@@ -46,7 +46,7 @@ static int read_part(const char *part, size_t size, struct load_valve *valve)
     const char *equals = memchr(part, '=', size);
     size_t name_size = equals == NULL ? size : (size_t)(equals - part);
     enum files_method method = FILES_GET;
-    unsigned long share = 1;
+    unsigned long long share = 1;
     char *end = NULL;
 
     if (find_method(part, name_size, &method) < 0)
@@ -54,7 +54,7 @@ static int read_part(const char *part, size_t size, struct load_valve *valve)
     if (equals != NULL) {
         if (equals[1] < '0' || equals[1] > '9')
             return -EINVAL;
-        share = strtoul(equals + 1, &end, 10);
+        share = strtoull(equals + 1, &end, 10);
         if (end != part + size || share == 0 || share > MOST_SHARE || valve->shares[method] > 0)
             return -EINVAL;
     }

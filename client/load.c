@@ -110,19 +110,28 @@ static void ask(struct load *load, struct load_connection *connection, uint64_t 
     }
 }
 
+/* What the socket did not take goes on when it has room. 0 or a negative errno. */
+static int send_queued(struct load *load, struct load_connection *connection)
+{
+    uint32_t number = (uint32_t)(connection - load->connections);
+    int r = load_connection_send(connection);
+    bool waits = r == -EAGAIN;
+
+    if (r < 0 && !waits)
+        return r;
+    if (waits == connection->watches_room)
+        return 0;
+    connection->watches_room = waits;
+    return poller_change(&load->poller, connection->socket, number, waits);
+}
+
 static void ask_and_send(struct load *load, struct load_connection *connection, uint64_t time)
 {
     int r;
 
     ask(load, connection, time);
-    r = load_connection_send(connection);
-    if ((r == -EAGAIN) != connection->watches_room) {
-        connection->watches_room = r == -EAGAIN;
-        if (poller_change(&load->poller, connection->socket,
-                          (uint32_t)(connection - load->connections), r == -EAGAIN) < 0)
-            r = -errno;
-    }
-    if (r < 0 && r != -EAGAIN)
+    r = send_queued(load, connection);
+    if (r < 0)
         end_connection(load, connection, r, NULL);
 }
 

@@ -207,6 +207,21 @@ class Misbehaving(Case):
         self.assertEqual(figures["answers"], 0)
         self.assertIn("middle of an answer", self.complaint)
 
+    def test_answers_in_pieces(self):
+        """Cut anywhere: what is kept back comes before the next answer."""
+        count, number, kept = 400, 0, b""
+
+        def answer(id, _):
+            nonlocal number, kept
+            number += 1
+            kept += cbor2.dumps([id, {"Content": b"x" * (number % 30)}])
+            size = len(kept) if number == count else len(kept) - number % 14
+            sent, kept = kept[:size], kept[size:]
+            return sent
+
+        figures = self.bench(self.serve(answer), "-c", "1", "-d", "2", "-n", str(count), "x")
+        self.assertEqual((figures["answers"], figures["errors"]), (count, 0))
+
     def test_answers_of_another_kind(self):
         address = self.serve(lambda id, _: cbor2.dumps([id, {"Size": 3}]))
         figures = self.bench(address, "-c", "1", "-n", "20", "x", status=PROTOCOL)

@@ -58,6 +58,15 @@ class Figures(Case):
                              (2, 4, 8))
             self.assertGreater(figures["latency_us"]["min"], 0)
 
+    def test_large_files(self):
+        size = 3 * support.MIB + 1
+        support.sparse_file(self.server.root / "large", size)
+        self.addCleanup(os.unlink, self.server.root / "large")
+        for address in (self.server.address, self.server.tcp_address):
+            figures = self.bench(address, "-n", "20", "-c", "2", "-d", "2", "large", "dir/1")
+            self.assertEqual((figures["answers"], figures["errors"]), (20, 0))
+            self.assertEqual(figures["bytes"], 10 * (self.answer + size + 16))
+
     def test_for_a_time(self):
         begun = time.monotonic()
         figures = self.bench(self.server.address, "--duration", "300ms", "--warm-up", "200ms",

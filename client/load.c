@@ -24,15 +24,17 @@ struct load {
     struct poller poller;
     struct pace pace;
     uint64_t backlog;
-    uint64_t measured_from, end; /* `end`: UINT64_MAX: none */
-    uint64_t next_call;          /* of goes_on() */
+    uint64_t warm_until;   /* when measuring should begin */
+    uint64_t counted_from; /* when it did; before that, when the run did */
+    uint64_t end;          /* UINT64_MAX: none */
+    uint64_t next_call;    /* of goes_on() */
     bool measuring, over;
 };
 
 /* ---- Requests -------------------------------------------------------------------------------- */
 
 /* Whether one more request is wanted: where their number is bounded, not more than that. */
-static bool may_ask(const struct load *load)
+static bool wants_more(const struct load *load)
 {
     const struct load_options *options = load->options;
     const struct load_result *result = load->result;
@@ -40,7 +42,21 @@ static bool may_ask(const struct load *load)
     if (load->shared.dry || load->over)
         return false;
     return options->requests == 0 || !load->measuring ||
-           result->answers + result->lost + load->shared.in_flight < options->requests;
+           result->answers + result->lost + load->shared.in_flight + load->backlog <
+               options->requests;
+}
+
+/* The first thing that goes wrong is what is told. */
+static void note_failure(struct load_result *result, int error, const char *problem)
+{
+    if (problem == NULL && error == -ENODATA)
+        problem = "the server ended the connection";
+    if (problem == NULL && error == -ECONNABORTED)
+        problem = "the server broke off in the middle of an answer";
+    if (problem == NULL)
+        problem = strerrordesc_np(-error);
+    result->failure = error == -ENODATA ? -ECONNRESET : error;
+    snprintf(result->problem.text, sizeof result->problem.text, "%s", problem);
 }
 
 /* A connection that is no more. Its requests are lost. */
@@ -58,29 +74,33 @@ static void end_connection(struct load *load, struct load_connection *connection
     load->backlog -= connection->due - connection->asked;
     result->lost += connection->due - connection->asked;
     connection->due = connection->asked;
-    if (result->failure == 0) {
-        result->failure = error == -ENODATA ? -ECONNRESET : error;
-        snprintf(result->problem.text, sizeof result->problem.text, "%s",
-                 problem != NULL     ? problem
-                 : error == -ENODATA ? "the server ended the connection"
-                                     : strerrordesc_np(-error));
-    }
+    if (result->failure == 0)
+        note_failure(result, error, problem);
     load_connection_shut(connection);
+}
+
+/* The same of one connection: the next request, whose time is, or was, *ret_begun. */
+static bool wants_of(const struct load *load, const struct load_connection *connection,
+                     uint64_t time, uint64_t *ret_begun)
+{
+    uint32_t number = (uint32_t)(connection - load->connections);
+
+    *ret_begun = time;
+    if (load->options->rate == 0)
+        return wants_more(load);
+    if (connection->asked == connection->due)
+        return false;
+    *ret_begun = pace_due_of(&load->pace, number, connection->asked);
+    return !load->over;
 }
 
 /* Begins what may be begun on this connection. */
 static void ask(struct load *load, struct load_connection *connection, uint64_t time)
 {
-    uint32_t number = (uint32_t)(connection - load->connections);
+    uint64_t begun;
 
-    while (load_connection_in_flight(connection) < load->shared.depth && may_ask(load)) {
-        uint64_t begun = time;
-
-        if (load->options->rate > 0) {
-            if (connection->asked == connection->due)
-                return;
-            begun = pace_due_of(&load->pace, number, connection->asked);
-        }
+    while (load_connection_in_flight(connection) < load->shared.depth &&
+           wants_of(load, connection, time, &begun)) {
         if (!load_connection_ask(connection, &load->shared, begun))
             return;
         if (load->options->rate > 0) {
@@ -90,19 +110,28 @@ static void ask(struct load *load, struct load_connection *connection, uint64_t 
     }
 }
 
+/* What the socket did not take goes on when it has room. 0 or a negative errno. */
+static int send_queued(struct load *load, struct load_connection *connection)
+{
+    uint32_t number = (uint32_t)(connection - load->connections);
+    int r = load_connection_send(connection);
+    bool waits = r == -EAGAIN;
+
+    if (r < 0 && !waits)
+        return r;
+    if (waits == connection->watches_room)
+        return 0;
+    connection->watches_room = waits;
+    return poller_change(&load->poller, connection->socket, number, waits);
+}
+
 static void ask_and_send(struct load *load, struct load_connection *connection, uint64_t time)
 {
     int r;
 
     ask(load, connection, time);
-    r = load_connection_send(connection);
-    if ((r == -EAGAIN) != connection->watches_room) {
-        connection->watches_room = r == -EAGAIN;
-        if (poller_change(&load->poller, connection->socket,
-                          (uint32_t)(connection - load->connections), r == -EAGAIN) < 0)
-            r = -errno;
-    }
-    if (r < 0 && r != -EAGAIN)
+    r = send_queued(load, connection);
+    if (r < 0)
         end_connection(load, connection, r, NULL);
 }
 
@@ -111,7 +140,7 @@ static void keep_pace(struct load *load, uint64_t time)
 {
     uint32_t number = 0;
 
-    while (pace_take(&load->pace, time, &number)) {
+    while (wants_more(load) && pace_take(&load->pace, time, &number)) {
         struct load_connection *connection = &load->connections[number];
 
         if (connection->socket < 0) {
@@ -158,7 +187,7 @@ static void begin_to_measure(struct load *load, uint64_t time)
     *result = (struct load_result){
         .failure = failure, .problem = problem, .connections_lost = lost};
     load->measuring = true;
-    load->measured_from = time;
+    load->counted_from = time;
     if (load->options->duration < UINT64_MAX - time)
         load->end = time + load->options->duration;
 }
@@ -168,9 +197,7 @@ static void give_up(struct load *load)
     load->over = true;
     if (load->result->failure != 0)
         return;
-    load->result->failure = -ETIMEDOUT;
-    snprintf(load->result->problem.text, sizeof load->result->problem.text,
-             "no answer came for too long");
+    note_failure(load->result, -ETIMEDOUT, "no answer came for too long");
 }
 
 /* Whether all that was to be done has been. */
@@ -190,13 +217,13 @@ static void look_around(struct load *load, uint64_t time)
 {
     const struct load_options *options = load->options;
 
-    if (!load->measuring && time >= load->measured_from)
+    if (!load->measuring && time >= load->warm_until)
         begin_to_measure(load, time);
     load->over = load->over || is_done(load, time);
     if (load->over || time < load->next_call)
         return;
     load->next_call = time + options->interval;
-    load->result->duration = load->measuring ? time - load->measured_from : 0;
+    load->result->duration = time - load->counted_from;
     load->result->backlog = load->backlog;
     if (options->goes_on != NULL &&
         !options->goes_on(options->context, load->result, load->measuring))
@@ -207,11 +234,12 @@ static void look_around(struct load *load, uint64_t time)
 
 static uint64_t next_event(const struct load *load)
 {
-    uint64_t until = load->measuring ? load->end : load->measured_from;
+    uint64_t until = load->measuring ? load->end : load->warm_until;
 
     if (load->next_call < until)
         until = load->next_call;
-    if (load->options->rate > 0 && pace_due(&load->pace, load->pace.next) < until)
+    if (load->options->rate > 0 && wants_more(load) &&
+        pace_due(&load->pace, load->pace.next) < until)
         until = pace_due(&load->pace, load->pace.next);
     return until;
 }
@@ -222,7 +250,8 @@ static void drive(struct load *load)
     uint64_t time = now();
 
     load->shared.last_bytes = time;
-    load->measured_from = time + load->options->warm_up;
+    load->counted_from = time;
+    load->warm_until = time + load->options->warm_up;
     load->next_call = time + load->options->interval;
     load->pace = (struct pace){
         .begin = time, .rate = load->options->rate, .connections = load->options->connections};
@@ -230,13 +259,12 @@ static void drive(struct load *load)
     for (uint32_t i = 0; i < load->opened && load->options->rate == 0; i++)
         ask_and_send(load, &load->connections[i], now());
     while (!load->over) {
-        int count;
+        int count = poller_wait(&load->poller, next_event(load), events);
 
-        if (load->options->rate > 0)
-            keep_pace(load, now());
-        count = poller_wait(&load->poller, next_event(load), events);
         for (int i = 0; i < count; i++)
             attend(load, &events[i]);
+        if (load->options->rate > 0)
+            keep_pace(load, now());
         look_around(load, now());
     }
 }
@@ -265,7 +293,9 @@ static void conclude(struct load *load)
 
     if (time > load->end)
         time = load->end;
-    load->result->duration = load->measuring ? time - load->measured_from : 0;
+    load->result->duration = time - load->counted_from;
+    if (load->shared.dry) /* what was due cannot be asked */
+        load->backlog = 0;
     load->result->backlog = load->backlog;
     for (uint32_t i = 0; i < load->opened; i++) {
         const struct load_connection *connection = &load->connections[i];
@@ -275,7 +305,7 @@ static void conclude(struct load *load)
         for (uint32_t slot = 0; slot < load->shared.depth; slot++)
             if (connection->slots[slot].begun != 0)
                 count_waiting(load, connection->slots[slot].begun, time);
-        for (uint64_t j = connection->asked; j < connection->due; j++)
+        for (uint64_t j = connection->asked; j < connection->due && !load->shared.dry; j++)
             count_waiting(load, pace_due_of(&load->pace, i, j), time);
     }
 }
@@ -357,4 +387,9 @@ uint64_t load_errors(const struct load_result *result)
     for (unsigned i = 0; i < LOAD_ERRORS; i++)
         errors += result->errors[i];
     return errors;
+}
+
+const char *load_error_name(const struct load_protocol *protocol, unsigned error)
+{
+    return error == LOAD_WRONG ? "wrong-reply" : protocol->error_name(error);
 }

@@ -93,6 +93,9 @@ struct load_options {
 int load_run(const struct valve_address *address, const struct load_protocol *protocol,
              const struct load_options *options, struct load_result *ret_result);
 
+/* What an error is called. */
+const char *load_error_name(const struct load_protocol *protocol, unsigned error);
+
 /* All errors: answers that were errors, and requests that were lost. */
 uint64_t load_errors(const struct load_result *result);
 

@@ -176,28 +176,19 @@ static int take(struct load_connection *connection, struct load_shared *shared, 
     return 0;
 }
 
-/* A long body need not be copied to be passed over, where the socket knows how. */
-static ssize_t discard(struct load_connection *connection)
-{
-    size_t most = (size_t)16 * 1024 * 1024;
-
-    return recv(connection->socket, NULL, connection->body < most ? (size_t)connection->body : most,
-                MSG_TRUNC);
-}
-
 int load_connection_receive(struct load_connection *connection, struct load_shared *shared,
                             uint64_t *ret_time, const char **ret_problem)
 {
     uint8_t *input = shared->input + LOAD_HEAD_ROOM, *data = input - connection->head_used;
+    /* A long body need not be copied to be passed over, where the socket knows how. */
     bool discards = connection->discards && connection->body >= LOAD_INPUT_ROOM;
-    ssize_t size = discards ? discard(connection)
-                            : recv(connection->socket, input, LOAD_INPUT_ROOM, 0);
+    ssize_t size = recv(connection->socket, input, LOAD_INPUT_ROOM, discards ? MSG_TRUNC : 0);
 
     *ret_time = now();
     if (size < 0)
         return errno == EAGAIN || errno == EINTR ? 0 : -errno;
     if (size == 0)
-        return -ENODATA;
+        return connection->body > 0 || connection->head_used > 0 ? -ECONNABORTED : -ENODATA;
     shared->result->bytes += (uint64_t)size;
     shared->last_bytes = *ret_time;
     if (discards) {

@@ -41,12 +41,13 @@ struct valve_pool {
     pthread_mutex_t lock;
     pthread_cond_t metadata_ready, any_ready; /* for the threads of each kind */
     pthread_cond_t thread_ended;
-    struct job_queue queues[VALVE_JOB_DATA + 1];
+    struct job_queue queues[VALVE_JOB_KINDS];
     unsigned metadata_idle, any_idle; /* threads that wait for work */
     unsigned running;                 /* threads not yet ended */
     bool ending;
     struct valve_pool_stats stats;
-    unsigned thread_count; /* constant, unlike all before */
+    unsigned max_bulk; /* threads at bulk jobs; constant from here on */
+    unsigned thread_count;
     struct pool_thread threads[];
 };
 
@@ -72,6 +73,22 @@ static struct valve_job *queue_take(struct job_queue *queue)
     return job;
 }
 
+/* Whether one more bulk job may be begun. */
+static bool may_begin_bulk(const struct valve_pool *pool)
+{
+    return pool->stats.kinds[VALVE_JOB_BULK].running < pool->max_bulk;
+}
+
+/* What a thread that has the choice takes besides metadata, if there is any: what came first. */
+static struct job_queue *queue_of_the_rest(struct valve_pool *pool)
+{
+    struct job_queue *data = &pool->queues[VALVE_JOB_DATA], *bulk = &pool->queues[VALVE_JOB_BULK];
+
+    if (bulk->first == NULL || !may_begin_bulk(pool))
+        return data;
+    return data->first == NULL || data->first->queued_at > bulk->first->queued_at ? bulk : data;
+}
+
 /*
  * Wakes an idle thread for what is queued. A signalled thread counts as idle until it runs, so two
  * signals may reach one thread only: whoever takes a job and leaves others calls this again.
@@ -79,12 +96,12 @@ static struct valve_job *queue_take(struct job_queue *queue)
 static void wake_for_queued(struct valve_pool *pool)
 {
     bool metadata = pool->queues[VALVE_JOB_METADATA].first != NULL;
-    bool data = pool->queues[VALVE_JOB_DATA].first != NULL;
+    bool rest = queue_of_the_rest(pool)->first != NULL;
 
     /* The threads kept for metadata come first: the others may be needed for data next. */
     if (metadata && pool->metadata_idle > 0)
         pthread_cond_signal(&pool->metadata_ready);
-    if ((data || metadata) && pool->any_idle > 0)
+    if ((rest || metadata) && pool->any_idle > 0)
         pthread_cond_signal(&pool->any_ready);
 }
 
@@ -134,7 +151,7 @@ static struct valve_job *next_job(struct pool_thread *thread)
     for (;;) {
         job = queue_take(&pool->queues[VALVE_JOB_METADATA]);
         if (job == NULL && !metadata_only)
-            job = queue_take(&pool->queues[VALVE_JOB_DATA]);
+            job = queue_take(queue_of_the_rest(pool));
         if (job != NULL || pool->ending)
             break;
         if (metadata_only) {
@@ -207,13 +224,14 @@ static int start_thread(struct valve_pool *pool, unsigned index, bool metadata_o
     return -r;
 }
 
-static struct valve_pool *pool_create(unsigned threads)
+static struct valve_pool *pool_create(unsigned threads, unsigned max_bulk)
 {
     struct valve_pool *pool = calloc(1, sizeof *pool + threads * sizeof *pool->threads);
 
     if (pool == NULL)
         return NULL;
     pool->thread_count = threads;
+    pool->max_bulk = max_bulk;
     pthread_mutex_init(&pool->lock, NULL);
     pthread_cond_init(&pool->metadata_ready, NULL);
     pthread_cond_init(&pool->any_ready, NULL);
@@ -223,12 +241,13 @@ static struct valve_pool *pool_create(unsigned threads)
 
 int valve_pool_new(unsigned threads, struct valve_pool **ret_pool)
 {
-    unsigned metadata = threads / 4 > 0 ? threads / 4 : 1;
+    unsigned metadata = threads / 4 > 0 ? threads / 4 : 1, rest;
     struct valve_pool *pool;
 
     if (threads <= metadata)
         threads = metadata + 1;
-    pool = pool_create(threads);
+    rest = threads - metadata;
+    pool = pool_create(threads, rest > 1 ? rest - 1 : 1);
     if (pool == NULL)
         return -ENOMEM;
     for (unsigned i = 0; i < threads; i++) {
@@ -282,7 +301,7 @@ static void enqueue(struct valve_pool *pool, struct valve_job *job)
     queue_add(&pool->queues[job->kind], job);
     if (job->kind == VALVE_JOB_METADATA && pool->metadata_idle > 0)
         pthread_cond_signal(&pool->metadata_ready);
-    else if (pool->any_idle > 0)
+    else if (pool->any_idle > 0 && (job->kind != VALVE_JOB_BULK || may_begin_bulk(pool)))
         pthread_cond_signal(&pool->any_ready);
     pthread_mutex_unlock(&pool->lock);
 }

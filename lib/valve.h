@@ -415,7 +415,7 @@ struct valve_arena *valve_call_arena(struct valve_call *call);
 enum valve_job_kind {
     VALVE_JOB_METADATA, /* opens, stats, removes; some threads are kept for these */
     VALVE_JOB_DATA,     /* reads */
-    VALVE_JOB_BULK,     /* pieces of what is long in all, such as a walk; never on all threads */
+    VALVE_JOB_BULK,     /* pieces of what is long in all, such as a walk; on threads of their own */
 };
 struct valve_message { /* the library's: what one thread sends to another */
     struct valve_message *next;

@@ -220,20 +220,13 @@ static struct valve_answer tell_memory(struct valve_call *call, const uint64_t *
 }
 
 static const struct order orders[] = {
-    {"sleep", sleep_on},
-    {"turn", wait_for_turn},
-    {"room", wait_for_room},
-    {"stream", stream},
-    {"list", list},
-    {"poll", poll_descriptor},
-    {"promise", promise},
-    {"job", order_job},
-    {"several jobs", order_jobs},
-    {"calls", tell_calls},
-    {"jobs", tell_jobs},
-    {"descriptors", tell_descriptors},
-    {"memory", tell_memory},
-    {NULL, NULL},
+    {"sleep", sleep_on},     {"turn", wait_for_turn},
+    {"room", wait_for_room}, {"stream", stream},
+    {"list", list},          {"poll", poll_descriptor},
+    {"promise", promise},    {"job", order_job},
+    {"several", order_jobs}, {"calls", tell_calls},
+    {"jobs", tell_jobs},     {"descriptors", tell_descriptors},
+    {"memory", tell_memory}, {NULL, NULL},
 };
 
 static uint64_t told(struct peer *peer, const char *order)
@@ -266,9 +259,9 @@ static const struct place {
     unsigned in_the_way;
     bool has_begun; /* its reply: then only the end of its client ends it */
 } places[] = {
-    {"sleep", 0, false},        {"turn", 1, false},    {"room", 2, false}, {"stream", 0, false},
-    {"poll", 0, false},         {"promise", 0, false}, {"job", 0, false},  {"job", 1, false},
-    {"several jobs", 0, false}, {"list", 0, true},
+    {"sleep", 0, false},   {"turn", 1, false},    {"room", 2, false}, {"stream", 0, false},
+    {"poll", 0, false},    {"promise", 0, false}, {"job", 0, false},  {"job", 1, false},
+    {"several", 0, false}, {"list", 0, true},
 };
 enum { PLACES = sizeof places / sizeof places[0] };
 

@@ -83,8 +83,8 @@ struct valve_worker {
     struct valve_waiting_list waiting[2]; /* for a fiber: who holds some, and [1]: who holds none */
     struct valve_wait_queue next_turn;    /* fibers that let others go first */
     struct valve_wait_queue jobs_wanted[VALVE_JOB_KINDS]; /* fibers that wait to order one */
-    unsigned jobs[VALVE_JOB_KINDS]; /* ordered from the pool, of each kind */
-    unsigned max_jobs;                 /* most of a kind */
+    unsigned jobs[VALVE_JOB_KINDS];                       /* ordered from the pool, of each kind */
+    unsigned max_jobs;                                    /* most of a kind */
     struct valve_held held;
 
     struct valve_counters *counters; /* written here, read by anybody */

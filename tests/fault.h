@@ -52,6 +52,7 @@
     CALL(fputs, ENOSPC, EIO)                                                                       \
     CALL(fread, EIO)                                                                               \
     CALL(fstat, EIO, ENOMEM)                                                                       \
+    CALL(fstatat, EIO, ENOMEM)                                                                     \
     CALL(fstatfs, EIO, EINTR)                                                                      \
     CALL(fsync, EIO, ENOSPC)                                                                       \
     CALL(fwrite, ENOSPC, EIO)                                                                      \

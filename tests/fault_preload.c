@@ -234,6 +234,8 @@ WRAP(int, dup3, (int file, int copy, int flags), (file, copy, flags), -1)
 WRAP(int, fchmod, (int file, mode_t mode), (file, mode), -1)
 WRAP(int, flock, (int file, int operation), (file, operation), -1)
 WRAP(int, fstat, (int file, struct stat *facts), (file, facts), -1)
+WRAP(int, fstatat, (int directory, const char *path, struct stat *facts, int flags),
+     (directory, path, facts, flags), -1)
 WRAP(int, fstatfs, (int file, struct statfs *facts), (file, facts), -1)
 WRAP(int, fsync, (int file), (file), -1)
 WRAP(char *, getcwd, (char *path, size_t size), (path, size), NULL)

@@ -58,7 +58,7 @@ INFALLIBLE = {
     "cannot fail where there is a stack": "getcontext makecontext swapcontext",
     "does not come back": "abort exit _exit __assert_fail __libc_start_main __stack_chk_fail",
     "gives memory back, or does not, and nothing is different then": "malloc_trim mallopt",
-    "has its effect, or not, on how long others take": "pthread_setschedparam",
+    "has its effect, or not, on how long others take": "pthread_setschedparam nice",
     "has its effect, or not, on how exact waits are (PR_SET_TIMERSLACK)": "prctl",
     "of the compiler and the linker":
         "_ITM_deregisterTMCloneTable _ITM_registerTMCloneTable __cxa_finalize __gmon_start__ "

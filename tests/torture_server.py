@@ -299,7 +299,7 @@ class Ends(Living):
         """For as long as its file system says so; then it is opened again."""
         def attempt(*_):
             self.injector.break_calls({"openat2": errno.ENOTCONN,
-                                       "statx": errno.ENOTCONN})
+                                       "statx": errno.ENOTCONN, "fstatat": errno.ENOTCONN})
             converse(self.address, CONVERSATIONS["small"], strict=False)
             self.injector.disarm()
             self.injector.break_calls({})

@@ -220,8 +220,10 @@ static void on_cut(struct valve_message *message)
  */
 static bool has_ended(const struct valve_worker *worker)
 {
-    unsigned jobs = worker->jobs[VALVE_JOB_METADATA] + worker->jobs[VALVE_JOB_DATA];
+    unsigned jobs = 0;
 
+    for (unsigned kind = 0; kind < VALVE_JOB_KINDS; kind++)
+        jobs += worker->jobs[kind];
     return worker->stopping && (jobs == 0 || worker->is_cut) &&
            atomic_load_explicit(&worker->connections, memory_order_acquire) == 0;
 }

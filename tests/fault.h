@@ -67,6 +67,8 @@
     CALL(getsockopt, ENOBUFS)                                                                      \
     CALL(gmtime_r, EOVERFLOW)                                                                      \
     CALL(ini_parse_stream, ENOMEM)                                                                 \
+    CALL(inotify_add_watch, ENOSPC, EACCES)                                                        \
+    CALL(inotify_init1, EMFILE, ENOMEM)                                                            \
     CALL(ioctl, EIO)                                                                               \
     CALL(linkat, EIO, EPERM)                                                                       \
     CALL(listen, EADDRINUSE)                                                                       \

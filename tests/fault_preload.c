@@ -22,6 +22,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/file.h>
+#include <sys/inotify.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/random.h>
@@ -241,6 +242,8 @@ WRAP(int, fsync, (int file), (file), -1)
 WRAP(char *, getcwd, (char *path, size_t size), (path, size), NULL)
 WRAP(ssize_t, getdents64, (int directory, void *entries, size_t size), (directory, entries, size),
      -1)
+WRAP(int, inotify_add_watch, (int news, const char *path, uint32_t what), (news, path, what), -1)
+WRAP(int, inotify_init1, (int flags), (flags), -1)
 WRAP(int, linkat, (int from, const char *old, int to, const char *name, int flags),
      (from, old, to, name, flags), -1)
 WRAP(off_t, lseek, (int file, off_t offset, int from), (file, offset, from), -1)

@@ -43,7 +43,7 @@ INFALLIBLE = {
         "sigaddset sigdelset sigemptyset sigfillset __sched_cpufree __ctype_b_loc __errno_location "
         "getenv strcpy stpcpy strcat memccpy __sched_cpucount __memcpy_chk stdout stderr",
     "fails only where an argument is no such thing":
-        "clock_gettime clock time isatty pthread_attr_destroy pthread_attr_init "
+        "clock_gettime clock time inotify_rm_watch isatty pthread_attr_destroy pthread_attr_init "
         "pthread_attr_setdetachstate pthread_condattr_destroy pthread_condattr_init "
         "pthread_condattr_setclock pthread_cond_broadcast pthread_cond_destroy pthread_cond_init "
         "pthread_cond_signal pthread_cond_wait pthread_join pthread_mutex_destroy "

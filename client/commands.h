@@ -7,12 +7,18 @@
 
 #include "session.h"
 
+enum command_names {
+    NAMES_NONE,
+    NAMES_NEEDED, /* at least one, or --files-from */
+    NAMES_ALLOWED,
+};
+
 /* One subcommand, as the table in main.c has it. */
 struct command {
     const char *name;
-    const char *alias;                           /* or NULL */
-    const char *takes;                           /* its options, by letter: see options.c */
-    bool takes_names;                            /* and then at least one, or --files-from */
+    const char *alias; /* or NULL */
+    const char *takes; /* its options, by letter: see options.c */
+    enum command_names names;
     void (*run)(struct session *session);        /* failures go to the session's tally */
     int (*check)(const struct options *options); /* or NULL; 0, or -EINVAL after a complaint */
     const char *usage;
@@ -31,5 +37,7 @@ void exists_run(struct session *session);
 void del_run(struct session *session);
 void ping_run(struct session *session);
 void watch_run(struct session *session);
+void bench_run(struct session *session);
+int bench_check(const struct options *options);
 
 #endif

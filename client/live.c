@@ -35,7 +35,7 @@ bool live_is_possible(void)
 }
 
 /* A signal lets the terminal be put right first. */
-static void catch_signals(void)
+void live_catch_signals(void)
 {
     static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
     struct sigaction action = {.sa_handler = end_it};
@@ -48,7 +48,7 @@ void live_begin(void)
 {
     struct termios keys;
 
-    catch_signals();
+    live_catch_signals();
     has_keys = tcgetattr(STDIN_FILENO, &before) == 0;
     if (!has_keys)
         return;
@@ -86,5 +86,15 @@ bool live_wait(uint64_t duration)
         if (poll(&keys, 1, left < 60000 ? (int)left : 60000) > 0 && read_key())
             return false;
     }
+    return !is_over;
+}
+
+bool live_goes_on(void)
+{
+    struct pollfd keys = {.fd = has_keys ? STDIN_FILENO : -1, .events = POLLIN};
+
+    while (!is_over && poll(&keys, 1, 0) > 0)
+        if (read_key())
+            return false;
     return !is_over;
 }

@@ -15,7 +15,13 @@ bool live_is_possible(void);
 void live_begin(void);
 void live_end(void);
 
+/* ^C and other signals that end things only say so to live_wait() and live_goes_on() from here on. */
+void live_catch_signals(void);
+
 /* Waits for so long (ns). Whether to go on: no `q`, ^C, end of input or signal came. */
 bool live_wait(uint64_t duration);
+
+/* The same without waiting. */
+bool live_goes_on(void);
 
 #endif

@@ -16,18 +16,22 @@
 #include "session.h"
 
 const struct command commands[] = {
-    {"list", "ls", "l0J", false, list_run, NULL, "list [-l] [-0] [--json]", "all files", false},
-    {"size", NULL, "0JF", true, size_run, NULL, "size [-0] [--json] NAME...", "lengths in bytes",
+    {"list", "ls", "l0J", NAMES_NONE, list_run, NULL, "list [-l] [-0] [--json]", "all files",
      false},
-    {"get", NULL, "0JFoS", true, get_run, get_check, "get [-o WHERE] NAME...", "fetch files",
-     false},
-    {"exists", NULL, "0JFq", true, exists_run, NULL, "exists [-q] [-0] [--json] NAME...",
+    {"size", NULL, "0JF", NAMES_NEEDED, size_run, NULL, "size [-0] [--json] NAME...",
+     "lengths in bytes", false},
+    {"get", NULL, "0JFoS", NAMES_NEEDED, get_run, get_check, "get [-o WHERE] NAME...",
+     "fetch files", false},
+    {"exists", NULL, "0JFq", NAMES_NEEDED, exists_run, NULL, "exists [-q] [-0] [--json] NAME...",
      "yes or no", false},
-    {"del", "rm", "0JF", true, del_run, NULL, "del [-0] [--json] NAME...", "delete files", false},
-    {"ping", NULL, "ci", false, ping_run, NULL, "ping [-c COUNT] [-i TIME]",
+    {"del", "rm", "0JF", NAMES_NEEDED, del_run, NULL, "del [-0] [--json] NAME...", "delete files",
+     false},
+    {"ping", NULL, "ci", NAMES_NONE, ping_run, NULL, "ping [-c COUNT] [-i TIME]",
      "measure how soon the server answers", false},
-    {"status", NULL, "iJ", false, watch_run, NULL, "status [-i TIME] [--json]",
+    {"status", NULL, "iJ", NAMES_NONE, watch_run, NULL, "status [-i TIME] [--json]",
      "what the server does and has done", true},
+    {"bench", NULL, "0JFcCdnrDWMi", NAMES_ALLOWED, bench_run, bench_check,
+     "bench [OPTION...] [NAME...]", "measure how much the server answers, and how soon", false},
     {0},
 };
 

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <getopt.h>
+#include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,29 +17,51 @@
 #include "commands.h"
 #include "message.h"
 
-#define DEFAULT_ADDRESS  "unix:/run/valve/valve.sock"
-#define DEFAULT_METRICS  "unix:/run/valve/metrics.sock"
-#define MILLISECOND      UINT64_C(1000000)
-#define DEFAULT_TIMEOUT  (60 * 1000 * MILLISECOND)
-#define DEFAULT_INTERVAL (1000 * MILLISECOND)
-#define LONGEST          (UINT64_C(100) * 365 * 24 * 3600 * 1000) /* milliseconds */
+#define DEFAULT_ADDRESS     "unix:/run/valve/valve.sock"
+#define DEFAULT_METRICS     "unix:/run/valve/metrics.sock"
+#define MILLISECOND         UINT64_C(1000000)
+#define DEFAULT_TIMEOUT     (60 * 1000 * MILLISECOND)
+#define DEFAULT_INTERVAL    (1000 * MILLISECOND)
+#define DEFAULT_CONNECTIONS 16
+#define MOST_CONNECTIONS    1000000
+#define MOST_DEPTH          65536
+#define MOST_RATE           UINT64_C(1000000000)
+#define LONGEST             (UINT64_C(100) * 365 * 24 * 3600 * 1000) /* milliseconds */
 
 /* Options that are only long have a capital letter that is no short option. */
-#define GLOBAL     "HthV"
-#define JSON       'J'
-#define FILES_FROM 'F'
-#define NO_SYNC    'S'
+#define GLOBAL      "HthV"
+#define JSON        'J'
+#define FILES_FROM  'F'
+#define NO_SYNC     'S'
+#define CONNECTIONS 'C'
+#define DURATION    'D'
+#define WARM_UP     'W'
+#define MIX         'M'
 
 static const struct option long_options[] = {
-    {"host", required_argument, NULL, 'H'},  {"timeout", required_argument, NULL, 't'},
-    {"help", no_argument, NULL, 'h'},        {"version", no_argument, NULL, 'V'},
-    {"long", no_argument, NULL, 'l'},        {"null", no_argument, NULL, '0'},
-    {"quiet", no_argument, NULL, 'q'},       {"output", required_argument, NULL, 'o'},
-    {"count", required_argument, NULL, 'c'}, {"interval", required_argument, NULL, 'i'},
-    {"json", no_argument, NULL, JSON},       {"files-from", required_argument, NULL, FILES_FROM},
-    {"no-sync", no_argument, NULL, NO_SYNC}, {NULL, 0, NULL, 0},
+    {"host", required_argument, NULL, 'H'},
+    {"timeout", required_argument, NULL, 't'},
+    {"help", no_argument, NULL, 'h'},
+    {"version", no_argument, NULL, 'V'},
+    {"long", no_argument, NULL, 'l'},
+    {"null", no_argument, NULL, '0'},
+    {"quiet", no_argument, NULL, 'q'},
+    {"output", required_argument, NULL, 'o'},
+    {"count", required_argument, NULL, 'c'},
+    {"interval", required_argument, NULL, 'i'},
+    {"json", no_argument, NULL, JSON},
+    {"files-from", required_argument, NULL, FILES_FROM},
+    {"no-sync", no_argument, NULL, NO_SYNC},
+    {"connections", required_argument, NULL, CONNECTIONS},
+    {"depth", required_argument, NULL, 'd'},
+    {"requests", required_argument, NULL, 'n'},
+    {"rate", required_argument, NULL, 'r'},
+    {"duration", required_argument, NULL, DURATION},
+    {"warm-up", required_argument, NULL, WARM_UP},
+    {"mix", required_argument, NULL, MIX},
+    {NULL, 0, NULL, 0},
 };
-static const char short_options[] = "+:H:t:hVl0qo:c:i:";
+static const char short_options[] = "+:H:t:hVl0qo:c:i:d:n:r:";
 
 int usage_error(const char *format, ...)
 {
@@ -91,15 +114,27 @@ static int parse_duration(const char *option, const char *text, uint64_t *ret_du
     return usage_error("%s takes a time such as 500ms, 10s, 5min or 1h, not \"%s\"", option, text);
 }
 
-static int parse_count(const char *text, uint64_t *ret_count)
+static int parse_count(const char *option, const char *text, uint64_t most, uint64_t *ret_count)
 {
     const char *end = "";
     uint64_t count = 0;
 
     if (parse_number(text, &end, &count) < 0 || *end != '\0' || count == 0)
-        return usage_error("-c takes a number from 1 on, not \"%s\"", text);
+        return usage_error("%s takes a number from 1 on, not \"%s\"", option, text);
+    if (count > most)
+        return usage_error("%s takes a number up to %" PRIu64 ", not \"%s\"", option, most, text);
     *ret_count = count;
     return 0;
+}
+
+static int parse_small(const char *option, const char *text, uint32_t most, uint32_t *ret_count)
+{
+    uint64_t count = 0;
+    int r = parse_count(option, text, most, &count);
+
+    if (r == 0)
+        *ret_count = (uint32_t)count;
+    return r;
 }
 
 /* ---- Options --------------------------------------------------------------------------------- */
@@ -115,6 +150,34 @@ static const char *option_name(int letter)
         }
     }
     return "that option";
+}
+
+/* Options of bench. */
+static int apply_load(struct options *options, int letter, char *argument)
+{
+    struct load_options *load = &options->load;
+
+    switch (letter) {
+    case CONNECTIONS:
+        return parse_small("--connections", argument, MOST_CONNECTIONS, &load->connections);
+    case 'd':
+        return parse_small("--depth", argument, MOST_DEPTH, &load->depth);
+    case 'n':
+        return parse_count("--requests", argument, UINT64_MAX, &load->requests);
+    case 'r':
+        return parse_count("--rate", argument, MOST_RATE, &load->rate);
+    case DURATION:
+        return parse_duration("--duration", argument, &load->duration);
+    case WARM_UP:
+        load->warm_up = 0;
+        return strcmp(argument, "0") == 0 ? 0
+                                          : parse_duration("--warm-up", argument, &load->warm_up);
+    case MIX:
+        options->mix = argument;
+        return 0;
+    default:
+        return -EINVAL;
+    }
 }
 
 static int apply(struct options *options, int letter, char *argument)
@@ -140,7 +203,9 @@ static int apply(struct options *options, int letter, char *argument)
         options->output = argument;
         return 0;
     case 'c':
-        return parse_count(argument, &options->count);
+        return options->command != NULL && options->command->names == NAMES_ALLOWED
+                   ? parse_small("-c", argument, MOST_CONNECTIONS, &options->load.connections)
+                   : parse_count("-c", argument, UINT64_MAX, &options->count);
     case 'i':
         return parse_duration("--interval", argument, &options->interval);
     case JSON:
@@ -153,7 +218,7 @@ static int apply(struct options *options, int letter, char *argument)
         options->no_sync = true;
         return 0;
     default:
-        return -EINVAL;
+        return apply_load(options, letter, argument);
     }
 }
 
@@ -177,6 +242,14 @@ static void print_help(void)
          "  -o, --output WHERE   get into this file or directory, or to stdout (-)\n"
          "  --no-sync            get without waiting for the disk\n"
          "  -q, --quiet          print nothing: the exit status of exists tells\n\n"
+         "bench, with the names given or those of all files:\n"
+         "  -c, --connections N  so many connections (16)\n"
+         "  -d, --depth N        so many requests in flight on each (1)\n"
+         "  -r, --rate N         begin so many requests a second, whatever the server does\n"
+         "  -n, --requests N     end after so many answers\n"
+         "      --duration TIME  end after so long (10s, unless -n is given)\n"
+         "      --warm-up TIME   do not measure for so long (1s, unless -n is given)\n"
+         "      --mix CALLS      such as get=90,exists=9,size=1 (get)\n\n"
          "Exit status: 0 all done, 1 some items failed or are missing, 2 usage, 3 no connection\n"
          "or too slow, 4 protocol broken, 5 denied, 6 reading or writing here failed.\n"
          "See valvectl(1).");
@@ -188,7 +261,7 @@ static int refuse_option(const struct options *options, const char *before)
     const char letter[] = {'-', (char)optopt, '\0'};
     /* Of a long option getopt has read the whole argument, of a cluster of letters it has not. */
     const char *option = optopt == 0 || strchr(before, '=') != NULL ? before : letter;
-    bool takes_names = options->command != NULL && options->command->takes_names;
+    bool takes_names = options->command != NULL && options->command->names != NAMES_NONE;
     char shown[SHOWN_ROOM];
 
     return usage_error("there is no option %s%s", show_name(option, strlen(option), shown),
@@ -241,13 +314,13 @@ static int check_names(const struct options *options)
 {
     const struct command *command = options->command;
 
-    if (!command->takes_names && options->name_count > 0)
+    if (command->names == NAMES_NONE && options->name_count > 0)
         return usage_error("%s takes no names", command->name);
-    if (!command->takes_names)
+    if (command->names == NAMES_NONE)
         return 0;
     if (options->name_count > 0 && options->files_from != NULL)
         return usage_error("names come from the command line or by --files-from, not both");
-    if (options->name_count == 0 && options->files_from == NULL)
+    if (command->names == NAMES_NEEDED && options->name_count == 0 && options->files_from == NULL)
         return usage_error("%s needs a name, or --files-from", command->name);
     return 0;
 }
@@ -258,6 +331,7 @@ static void set_defaults(struct options *options)
         .timeout = DEFAULT_TIMEOUT,
         .count = 1,
         .interval = DEFAULT_INTERVAL,
+        .load = {.connections = DEFAULT_CONNECTIONS, .depth = 1, .warm_up = UINT64_MAX},
     };
 }
 

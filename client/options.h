@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "load.h"
 #include "valve.h"
 
 struct command; /* one subcommand: see commands.h */
@@ -16,16 +17,18 @@ struct command; /* one subcommand: see commands.h */
 struct options {
     const struct command *command; /* NULL: only help or version was asked for */
     const char *address;
-    uint64_t timeout;       /* ns without progress after which the server is given up */
-    bool json;              /* --json */
-    bool nul;               /* -0 */
-    bool detailed;          /* -l */
-    bool quiet;             /* -q */
-    bool no_sync;           /* --no-sync */
-    const char *output;     /* -o, or NULL */
-    const char *files_from; /* --files-from, or NULL */
-    uint64_t count;         /* -c */
-    uint64_t interval;      /* -i: ns */
+    uint64_t timeout;         /* ns without progress after which the server is given up */
+    bool json;                /* --json */
+    bool nul;                 /* -0 */
+    bool detailed;            /* -l */
+    bool quiet;               /* -q */
+    bool no_sync;             /* --no-sync */
+    const char *output;       /* -o, or NULL */
+    const char *files_from;   /* --files-from, or NULL */
+    uint64_t count;           /* -c */
+    uint64_t interval;        /* -i: ns */
+    struct load_options load; /* bench's; 0 as duration, UINT64_MAX as warm-up: not given */
+    const char *mix;          /* --mix, or NULL */
     char **names;
     size_t name_count;
 };

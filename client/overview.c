@@ -10,6 +10,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "units.h"
+
 /* ---- Lines ----------------------------------------------------------------------------------- */
 
 static void line(struct output *output, const char *format, ...) VALVE_PRINTF(2, 3);
@@ -23,26 +25,6 @@ static void line(struct output *output, const char *format, ...)
     va_end(arguments);
     output_name(output, text, strlen(text));
     output_text(output, output->terminal ? "\033[K\n" : "\n");
-}
-
-static void bytes_as_text(double bytes, char text[24])
-{
-    static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB", "EiB"};
-    size_t unit = 0;
-
-    for (; bytes >= 1024 && unit + 1 < sizeof units / sizeof units[0]; unit++)
-        bytes /= 1024;
-    snprintf(text, 24, unit == 0 ? "%.0f %s" : "%.1f %s", bytes, units[unit]);
-}
-
-static void time_as_text(double seconds, char text[24])
-{
-    if (seconds < 1e-3)
-        snprintf(text, 24, "%.0f us", seconds * 1e6);
-    else if (seconds < 1)
-        snprintf(text, 24, "%.3g ms", seconds * 1e3);
-    else
-        snprintf(text, 24, "%.3g s", seconds);
 }
 
 static void age_as_text(double seconds, char text[48])

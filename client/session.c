@@ -7,20 +7,11 @@
 
 #include <errno.h>
 #include <string.h>
-#include <time.h>
 
 #include "commands.h"
 #include "message.h"
 
 #define ARENA_LIMIT ((size_t)64 * 1024 * 1024) /* a message is at most 16 MiB before decoding */
-
-uint64_t now(void)
-{
-    struct timespec time;
-
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (uint64_t)time.tv_sec * UINT64_C(1000000000) + (uint64_t)time.tv_nsec;
-}
 
 uint64_t session_deadline(const struct session *session)
 {

@@ -5,6 +5,7 @@
 #ifndef VALVECTL_SESSION_H
 #define VALVECTL_SESSION_H
 
+#include "clock.h"
 #include "options.h"
 #include "output.h"
 #include "status.h"
@@ -17,9 +18,6 @@ struct session {
     struct output output;
     struct tally tally;
 };
-
-/* Monotonic nanoseconds. */
-uint64_t now(void);
 
 /* When the server will have shown no sign of life for too long. */
 uint64_t session_deadline(const struct session *session);

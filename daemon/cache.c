@@ -243,14 +243,21 @@ int cached_stat(const struct cached *cached, struct store_info *ret_info)
     return store_try_stat_open(cached->known->descriptor, ret_info);
 }
 
-size_t cached_room(const struct cached *cached)
+size_t cached_room(const struct cached *cached, size_t most)
 {
     uint64_t size = is_current(cached) ? cached->known->size : 0;
 
-    if (size > VALVE_REPLY_BUFFER)
+    if (size > most)
         return 0;
     size += size / 8 + 64; /* of one that is written at its end, too */
-    return size < VALVE_REPLY_BUFFER ? (size_t)size : VALVE_REPLY_BUFFER;
+    return size < most ? (size_t)size : most;
+}
+
+int cached_open(const struct cached *cached, struct store_file *ret_file)
+{
+    if (!is_current(cached))
+        return -EAGAIN;
+    return store_try_open_again(cached->cache->store, cached->known->descriptor, ret_file);
 }
 
 int cached_read(const struct cached *cached, uint8_t *buffer, size_t capacity, size_t *ret_size)

@@ -64,17 +64,20 @@ int cache_find(struct cache *cache, uint64_t batch, const char *path, struct cac
 /* What is to be told of the file now. -EAGAIN: ask the store. */
 int cached_stat(const struct cached *cached, struct store_info *ret_info);
 
-/*
- * Bytes that the content should fit into, unless it has grown since it was read last; none where it
- * is more than VALVE_REPLY_BUFFER.
- */
-size_t cached_room(const struct cached *cached);
+/* Bytes that the content should fit into, unless it has grown since; 0: it is over `most`. */
+size_t cached_room(const struct cached *cached, size_t most);
 
 /*
  * Reads the whole file, as long as it is now. -EAGAIN: it is not in memory, or does not fit, or is
  * not what the name leads to any more: ask the store.
  */
 int cached_read(const struct cached *cached, uint8_t *buffer, size_t capacity, size_t *ret_size);
+
+/*
+ * Opens the file once more, as store_try_open() would: the descriptor is the caller's, and stays
+ * open whatever becomes of the name.
+ */
+int cached_open(const struct cached *cached, struct store_file *ret_file);
 
 /* Is told of a name that was not known, after the store was asked. */
 void cache_learn(struct cache *cache, const char *path);

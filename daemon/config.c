@@ -15,13 +15,13 @@
 
 /*
  * Descriptors of valved itself. Fixed: the standard ones, the root, listeners, event loops, those
- * who read the metrics. Per thread: a worker's event loop and mailbox, its news of
- * files and of mounts, and what a thread opens and
- * closes within one call of the store: a path's directories, a file looked up and opened.
+ * who read the metrics. Per thread: a worker's event loop and mailbox, its news of files and of
+ * mounts, and what a thread opens and closes within one call of the store: a path's directories, a
+ * file looked up and opened. To each thread of the pool belongs half a one that walks.
  */
 #define OWN_FIXED         64
 #define OWN_PER_WORKER    8
-#define OWN_PER_IO_THREAD 4
+#define OWN_PER_IO_THREAD 6
 
 /* What max_files = auto comes to. */
 #define FILES_LEAST 64

@@ -25,11 +25,9 @@ int known_table_init(struct known_table *table, size_t most)
         .by_watch = calloc(lists, sizeof *table->by_watch),
         .mask = lists - 1,
     };
-    if (table->by_path && table->by_watch &&
-        getrandom(&table->seed, sizeof table->seed, 0) == sizeof table->seed)
-        return 0;
-    known_table_fini(table);
-    return -ENOMEM;
+    if (!table->by_path || !table->by_watch)
+        return -ENOMEM;
+    return getrandom(&table->seed, sizeof table->seed, 0) == sizeof table->seed ? 0 : -EIO;
 }
 
 void known_table_fini(struct known_table *table)

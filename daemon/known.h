@@ -47,7 +47,7 @@ struct known_table {
     uint64_t seed;
 };
 
-/* Room for about so many. 0 or -ENOMEM. */
+/* Room for about so many. 0, -ENOMEM or -EIO: then, too, fini frees what there is. */
 int known_table_init(struct known_table *table, size_t most);
 void known_table_fini(struct known_table *table); /* of one that is empty */
 

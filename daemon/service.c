@@ -14,6 +14,7 @@
 #include "daemon/cleanup.h"
 #include "daemon/config.h"
 #include "daemon/service_jobs.h"
+#include "daemon/service_walk.h"
 #include "files.h"
 #include "rpc/utf8.h"
 
@@ -214,6 +215,9 @@ static struct files_del_answer del(void *context, struct files_del_reply reply,
 
 /* ---- Get ------------------------------------------------------------------------------ */
 
+/* Bytes up to which a file is read; what has more goes to the socket without being copied. */
+#define READ_MOST ((size_t)16 * 1024)
+
 static int read_by_pool(struct subject *subject, struct files_get_reply reply,
                         struct store_file *file, size_t *ret_size)
 {
@@ -239,12 +243,10 @@ static int read_by_pool(struct subject *subject, struct files_get_reply reply,
 static int read_small(struct subject *subject, struct files_get_reply reply,
                       struct store_file *file, size_t *ret_size)
 {
-    size_t capacity = (size_t)file->info.size;
+    size_t capacity = (size_t)file->info.size + 1; /* the byte that tells whether it has grown */
     uint8_t *data;
     int r;
 
-    if (capacity < VALVE_REPLY_BUFFER)
-        capacity++; /* the byte that tells whether it has grown */
     r = files_get_reply_content_reserve(reply, capacity, &data);
     if (r < 0)
         return r;
@@ -276,17 +278,24 @@ static int read_known(const struct subject *subject, struct files_get_reply repl
 
     if (r < 0)
         return r;
-    room = cached_room(&cached);
+    room = cached_room(&cached, READ_MOST);
     if (room == 0)
         return -EAGAIN;
     r = files_get_reply_content_reserve(reply, room, &data); /* which may wait */
     return r < 0 ? r : cached_read(&cached, data, room, ret_size);
 }
 
-/* Opens the file by its name. */
-static int open_afresh(struct subject *subject, struct store_file *file)
+/* Opens the file, by its name if it is not known. */
+static int open_to_send(struct subject *subject, struct store_file *file)
 {
-    int r = open_file(subject, file);
+    struct cached cached;
+    int r = find_known(subject, &cached);
+
+    if (r == 0)
+        r = cached_open(&cached, file);
+    if (r != -EAGAIN)
+        return r;
+    r = open_file(subject, file);
 
     if (r == 0 || r == -ENOENT)
         cache_learn(cache_of(subject), subject->path);
@@ -302,9 +311,9 @@ static struct files_get_answer get_content(struct subject *subject, struct files
     if (r == 0)
         return files_get_reply_content_done(reply, read);
     if (r == -EAGAIN)
-        r = open_afresh(subject, file);
+        r = open_to_send(subject, file);
 
-    if (r == 0 && file->info.size <= VALVE_REPLY_BUFFER) {
+    if (r == 0 && file->info.size <= READ_MOST) {
         r = read_small(subject, reply, file, &read);
         if (r == 0)
             return files_get_reply_content_done(reply, read);
@@ -333,9 +342,6 @@ static struct files_get_answer get(void *context, struct files_get_reply reply,
 
 /* ---- ListAll -------------------------------------------------------------------------- */
 
-/* Directories that a walk keeps open, if there are places for them. */
-#define WALK_HELD 8
-
 static struct files_file as_message(const struct walk_file *file)
 {
     struct files_file message = {.size = file->info.size, .mtime = file->info.mtime};
@@ -350,16 +356,16 @@ static struct files_file as_message(const struct walk_file *file)
     return message;
 }
 
-/* Sends what a walk finds, batch by batch. An abandoned walk is the pool's: *walk is NULL then. */
-static int send_files(const struct subject *subject, struct files_list_all_reply reply,
-                      struct walk **walk)
+/* Sends what is found, batch by batch. */
+static int send_files(struct walkers *walkers, struct files_list_all_reply reply)
 {
-    walk_allow(*walk, valve_call_try_hold_some(subject->call, WALK_HELD));
-    while (!walk_ended(*walk)) {
-        struct walk_file file;
-        int r = jobs_walk(subject->service, subject->call, walk);
+    struct walk *walk;
+    int r;
 
-        while (r == 0 && walk_take(*walk, &file)) {
+    while ((r = walkers_next(walkers, &walk)) == 0 && walk) {
+        struct walk_file file;
+
+        while (r == 0 && walk_take(walk, &file)) {
             struct files_file message = as_message(&file);
 
             r = files_list_all_reply_list_add(reply, &message);
@@ -367,7 +373,7 @@ static int send_files(const struct subject *subject, struct files_list_all_reply
         if (r < 0)
             return r;
     }
-    return 0;
+    return r;
 }
 
 static struct files_list_all_answer list_all(void *context, struct files_list_all_reply reply)
@@ -375,7 +381,7 @@ static struct files_list_all_answer list_all(void *context, struct files_list_al
     const struct access *access = valve_call_listener(reply.call);
     struct subject subject = {.service = context, .call = reply.call};
     struct files_list_all_answer answer;
-    struct walk *walk = NULL;
+    struct walkers walkers = {0};
     int r = access->allowed & CONFIG_ALLOW_LIST ? 0 : -EPERM;
 
     if (r < 0)
@@ -383,16 +389,14 @@ static struct files_list_all_answer list_all(void *context, struct files_list_al
     if (r == 0)
         r = files_list_all_reply_list_begin(reply);
     if (r == 0)
-        r = walk_new(subject.service->store, &walk);
+        r = walkers_init(&walkers, subject.service, subject.call);
     if (r == 0)
-        r = send_files(&subject, reply, &walk);
-    if (walk) {
-        subject.name = walk_where(walk);
-        subject.name_size = strlen(subject.name);
-    }
+        r = send_files(&walkers, reply);
+    subject.name = walkers_where(&walkers);
+    subject.name_size = strlen(subject.name);
     answer = r == 0 ? files_list_all_reply_list_end(reply)
                     : files_list_all_reply_error(reply, explain(&subject, r));
-    jobs_walk_free(subject.call, walk);
+    walkers_free(&walkers);
     return answer;
 }
 

@@ -30,8 +30,6 @@ struct task {
     struct store_info info;
     struct store_file file;
     struct content *content;
-    struct walk *walk;
-    bool may_rest;
     char path[]; /* terminated */
 };
 
@@ -50,7 +48,6 @@ static void task_release(struct valve_job *job)
 
     store_close(&task->file);
     free(task->content);
-    walk_free(task->walk);
     free(task);
 }
 
@@ -240,47 +237,4 @@ unsigned jobs_close(struct valve_call *call, struct store_file *file, unsigned h
     }
     store_close(file);
     return 0;
-}
-
-void jobs_walk_free(struct valve_call *call, struct walk *walk)
-{
-    struct task *task = NULL;
-
-    if (walk && !walk_ended(walk))
-        task = try_new("", VALVE_JOB_DATA);
-    if (!task) {
-        walk_free(walk);
-        return;
-    }
-    task->job.held = walk_allowed(walk);
-    task->walk = walk;
-    valve_call_discard(call, &task->job);
-}
-
-static int call_walk(struct task *task)
-{
-    int r = walk_next_batch(task->walk);
-
-    if (task->may_rest || store_is_shortage(r))
-        walk_rest(task->walk);
-    return r;
-}
-
-int jobs_walk(const struct service *service, struct valve_call *call, struct walk **walk)
-{
-    cleanup(cleanup_task) struct task *task = NULL;
-    int r = task_new(service, call, "", VALVE_JOB_DATA, call_walk, &task);
-
-    if (r < 0)
-        return r;
-    task->job.held = walk_allowed(*walk);
-    task->walk = *walk;
-    task->may_rest = valve_reply_waits_for_client(call);
-    *walk = NULL;
-    r = task_run(service, call, &task);
-    if (task) {
-        *walk = task->walk;
-        task->walk = NULL;
-    }
-    return r;
 }

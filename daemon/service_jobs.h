@@ -11,11 +11,10 @@
 #define VALVED_SERVICE_JOBS_H
 
 #include "daemon/service.h"
-#include "daemon/walk.h"
 
 /*
  * The descriptors of jobs_open(), jobs_read() and jobs_close() are the call's, by valve_call_hold():
- * one that the job owns, and one for whatever comes after it. So are those that a walk is allowed.
+ * one that the job owns, and one for whatever comes after it.
  */
 #define JOBS_FILE_HELD 2
 
@@ -45,15 +44,5 @@ int jobs_read(const struct service *service, struct valve_call *call, const char
  * that the call has for the file go with it. Returns how many did.
  */
 unsigned jobs_close(struct valve_call *call, struct store_file *file, unsigned held);
-
-/*
- * As walk_next_batch(), after which the walk rests if its client is slow, or if something is short
- * that it holds itself. The job takes the walk, and gives it back unless it was abandoned: then
- * *walk is NULL.
- */
-int jobs_walk(const struct service *service, struct valve_call *call, struct walk **walk);
-
-/* As walk_free(), by the pool if directories are open. Does not wait. */
-void jobs_walk_free(struct valve_call *call, struct walk *walk);
 
 #endif

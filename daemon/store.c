@@ -342,27 +342,26 @@ int store_open_directory(const struct store *store, const char *path, int *ret_d
     return store_verdict(r);
 }
 
-static enum store_kind kind_of(const struct store *store, const struct statx *status)
+/* Whether an entry is where nothing is served: only statx() knows mounts. 0, 1 or -errno. */
+static int is_foreign_entry(const struct store *store, int directory, const char *name)
 {
-    if (store_is_foreign(store, status))
-        return STORE_OTHER;
-    if (S_ISREG(status->stx_mode))
-        return STORE_REGULAR;
-    if (S_ISDIR(status->stx_mode))
-        return STORE_DIRECTORY;
-    return S_ISLNK(status->stx_mode) ? STORE_LINK : STORE_OTHER;
+    struct statx status;
+    int r = store_statx(directory, name, AT_SYMLINK_NOFOLLOW, &status);
+
+    return r < 0 ? r : store_is_foreign(store, &status);
 }
 
 int store_look_at(const struct store *store, int directory, const char *name,
                   enum store_kind *ret_kind, struct store_info *ret_info)
 {
-    struct statx status;
-    int r = store_statx(directory, name, AT_SYMLINK_NOFOLLOW, &status);
+    struct stat status; /* a twentieth cheaper than statx(), of which walks consist */
+    int r = store->one_filesystem ? is_foreign_entry(store, directory, name) : 0;
 
     if (r < 0)
         return store_verdict(r);
-    *ret_kind = kind_of(store, &status);
-    ret_info->size = status.stx_size;
-    ret_info->mtime = store_clamp_time(status.stx_mtime.tv_sec, status.stx_mtime.tv_nsec);
+    if (fstatat(directory, name, &status, AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT) < 0)
+        return store_verdict(-errno);
+    *ret_kind = r ? STORE_OTHER : store_kind_of(status.st_mode);
+    *ret_info = store_info_of(&status);
     return 0;
 }

@@ -116,6 +116,9 @@ int store_try_read(const struct store_file *file, uint8_t *buffer, size_t capaci
 int store_try_read_now(const struct store *store, int descriptor, uint8_t *buffer, size_t capacity,
                        uint64_t *hint, size_t *ret_size);
 
+/* The same open file by another descriptor, with its info as it is now. -EAGAIN as below. */
+int store_try_open_again(const struct store *store, int descriptor, struct store_file *ret_file);
+
 /* What is told of a file that is open, as it is now. -EAGAIN: it cannot be had. Never waits. */
 int store_try_stat_open(int descriptor, struct store_info *ret_info);
 

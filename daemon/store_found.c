@@ -19,36 +19,9 @@
 #define FS_CASEFOLD_FL 0x40000000
 #endif
 
-#define NANOSECONDS 1000000000
-
-int64_t store_clamp_time(int64_t seconds, int64_t nanoseconds)
-{
-    int64_t time;
-
-    if (__builtin_mul_overflow(seconds, NANOSECONDS, &time) ||
-        __builtin_add_overflow(time, nanoseconds, &time))
-        return seconds < 0 ? INT64_MIN : INT64_MAX;
-    return time;
-}
-
-struct store_info store_info_of(const struct stat *status)
-{
-    return (struct store_info){
-        .size = (uint64_t)status->st_size,
-        .mtime = store_clamp_time(status->st_mtim.tv_sec, status->st_mtim.tv_nsec),
-    };
-}
-
 bool store_may_be_kept(const struct store *store)
 {
     return store->can_try && store->descriptors >= 0;
-}
-
-static enum store_kind kind_of(const struct stat *status)
-{
-    if (S_ISREG(status->st_mode))
-        return STORE_REGULAR;
-    return S_ISDIR(status->st_mode) ? STORE_DIRECTORY : STORE_OTHER;
 }
 
 int store_try_find(const struct store *store, const char *path, struct store_found *ret_found)
@@ -64,7 +37,7 @@ int store_try_find(const struct store *store, const char *path, struct store_fou
         return r == -ENOENT ? r : -EAGAIN;
     if (fstat(descriptor, &status) < 0)
         return -EAGAIN;
-    ret_found->kind = kind_of(&status);
+    ret_found->kind = store_kind_of(status.st_mode);
     ret_found->identity = (struct store_identity){status.st_dev, status.st_ino};
     ret_found->descriptor = steal_descriptor(&descriptor);
     return 0;
@@ -82,6 +55,17 @@ int store_try_stat_open(int descriptor, struct store_info *ret_info)
     if (fstat(descriptor, &status) < 0)
         return -EAGAIN;
     *ret_info = store_info_of(&status);
+    return 0;
+}
+
+int store_try_open_again(const struct store *store, int descriptor, struct store_file *ret_file)
+{
+    cleanup(cleanup_descriptor) int copy = fcntl(descriptor, F_DUPFD_CLOEXEC, 0);
+
+    if (copy < 0 || store_try_stat_open(copy, &ret_file->info) < 0)
+        return -EAGAIN;
+    ret_file->storage = store->storage;
+    ret_file->descriptor = steal_descriptor(&copy);
     return 0;
 }
 

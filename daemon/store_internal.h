@@ -51,11 +51,9 @@ int store_resolve_by_hand(const struct store *store, const char *path, int flags
 /* Opens, by way of /proc, what is open already: it is the very same, its name is not asked again. */
 int store_reopen(const struct store *store, int descriptor, int flags, int *ret_descriptor);
 
-/* A time in nanoseconds, as far as they reach. */
-int64_t store_clamp_time(int64_t seconds, int64_t nanoseconds);
-
-/* What is told of a file. */
+/* What is told of a file; times in nanoseconds, as far as they reach. */
 struct store_info store_info_of(const struct stat *status);
+enum store_kind store_kind_of(mode_t mode);
 
 /* openat(), once more when a signal comes in between: a descriptor, or -1 and errno. */
 int store_openat(int directory, const char *name, int flags);

@@ -4,8 +4,6 @@
  */
 #include <config.h>
 
-#include "daemon/walk.h"
-
 #include <dirent.h>
 #include <errno.h>
 #include <limits.h>
@@ -14,56 +12,16 @@
 #include <unistd.h>
 
 #include "daemon/cleanup.h"
-
-#define ENTRIES_SIZE ((size_t)32 * 1024) /* of getdents64 */
-#define BATCH_SIZE   ((size_t)32 * 1024)
+#include "daemon/walk_internal.h"
 
 /* Entries looked at, directories opened and buffers read for one batch. */
 #define BATCH_STEPS 1024
-
-/* A directory between the root and where the walk is. */
-struct level {
-    struct store_identity identity;
-    int descriptor;   /* -1: closed */
-    bool ended;       /* there are no more entries to read, or it is gone */
-    off_t offset;     /* where its entries go on, when it is closed */
-    size_t path_size; /* bytes of walk->path that name it */
-    size_t names;     /* offset in walk->names of its subdirectories still to be walked */
-};
 
 /* A found file as it stands in the batch; records are aligned. */
 struct record {
     struct store_info info;
     size_t path_size;
     char path[]; /* terminated */
-};
-
-/* Text that grows and shrinks at its end. */
-struct names {
-    char *data;
-    size_t used, room;
-};
-
-struct walk {
-    const struct store *store;
-
-    struct level *levels; /* the root first; the last is the one being read */
-    size_t depth, room;
-    size_t closed;                 /* so many levels from the root on are closed */
-    unsigned allowed;              /* levels that may stay open between batches */
-    char path[STORE_PATH_MAX + 1]; /* of the last level; "" for the root */
-    bool started;
-
-    /*
-     * The subdirectories found in the entries that were read last, each terminated, of all levels:
-     * those of the last level are at the end. A level has at most one buffer's worth of them.
-     */
-    struct names names;
-
-    size_t next_entry, entries_end; /* offsets in `entries`, which are the last level's */
-    size_t next_record, batch_end;  /* offsets in `batch` */
-    _Alignas(struct dirent64) char entries[ENTRIES_SIZE];
-    _Alignas(struct record) char batch[BATCH_SIZE];
 };
 
 /* ---- Making and freeing ----------------------------------------------------------- */
@@ -79,6 +37,15 @@ int walk_new(const struct store *store, struct walk **ret_walk)
     walk->allowed = WALK_OPEN_MAX;
     *ret_walk = walk;
     return 0;
+}
+
+int walk_new_idle(const struct store *store, struct walk **ret_walk)
+{
+    int r = walk_new(store, ret_walk);
+
+    if (r == 0)
+        (*ret_walk)->started = true;
+    return r;
 }
 
 void walk_allow(struct walk *walk, unsigned directories)
@@ -117,8 +84,7 @@ static struct level *last_level(struct walk *walk)
     return &walk->levels[walk->depth - 1];
 }
 
-/* Makes room for `more` elements after `used`; doubles, so that growing costs little. */
-static int grow(void **data, size_t *room, size_t used, size_t more, size_t size)
+int walk_grow(void **data, size_t *room, size_t used, size_t more, size_t size)
 {
     size_t wanted = *room ? *room : 64;
     void *bigger;
@@ -140,20 +106,22 @@ static int grow(void **data, size_t *room, size_t used, size_t more, size_t size
 /* Appends a name to the path; false if that is longer than a path can be. */
 static bool path_push(struct walk *walk, const char *name)
 {
-    size_t used = strlen(walk->path), size = strlen(name);
+    size_t used = walk->path_size, size = strlen(name);
 
     if (used + (used > 0) + size > STORE_PATH_MAX)
         return false;
     if (used > 0)
         walk->path[used++] = '/';
     memcpy(walk->path + used, name, size + 1);
+    walk->path_size = used + size;
     return true;
 }
 
 /* Back to the path of the last level. */
 static void path_pop(struct walk *walk)
 {
-    walk->path[walk->depth > 0 ? last_level(walk)->path_size : 0] = '\0';
+    walk->path_size = walk->depth > 0 ? last_level(walk)->path_size : 0;
+    walk->path[walk->path_size] = '\0';
 }
 
 /* Whether the error means that there is nothing to list here, rather than that a list fails. */
@@ -185,8 +153,8 @@ void walk_rest(struct walk *walk)
 /* Goes into the directory that walk->path names. */
 static int enter(struct walk *walk)
 {
-    struct level level = {.descriptor = -1, .path_size = strlen(walk->path)};
-    int r = grow((void **)&walk->levels, &walk->room, walk->depth, 1, sizeof level);
+    struct level level = {.descriptor = -1, .path_size = walk->path_size};
+    int r = walk_grow((void **)&walk->levels, &walk->room, walk->depth, 1, sizeof level);
 
     if (r < 0)
         return r;
@@ -253,7 +221,7 @@ static int read_entries(struct walk *walk)
 static int remember_directory(struct walk *walk, const char *name)
 {
     size_t size = strlen(name) + 1;
-    int r = grow((void **)&walk->names.data, &walk->names.room, walk->names.used, size, 1);
+    int r = walk_grow((void **)&walk->names.data, &walk->names.room, walk->names.used, size, 1);
 
     if (r < 0)
         return r;
@@ -300,7 +268,7 @@ static size_t record_size(size_t path_size)
 /* Puts the file that walk->path names into the batch, which has room for any. */
 static void add_record(struct walk *walk, const struct store_info *info)
 {
-    size_t path_size = strlen(walk->path);
+    size_t path_size = walk->path_size;
     struct record *record = (struct record *)(void *)(walk->batch + walk->batch_end);
 
     record->info = *info;

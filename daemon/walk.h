@@ -7,6 +7,9 @@
  * the others are closed, and opened again, found to be the same and read on from where it was, when
  * the walk comes back to them. A directory that is another by then is gone, with what it had left.
  *
+ * Several walks may share the work: each goes its own way with its part, so that every directory is
+ * read, and every entry looked at, by one of them.
+ *
  * A walk belongs to whoever has it: a thread of the pool while a batch is gathered, the fiber that
  * ordered it in between. Never both.
  */
@@ -37,6 +40,9 @@ int walk_new(const struct store *store, struct walk **ret_walk);
 void walk_allow(struct walk *walk, unsigned directories);
 unsigned walk_allowed(const struct walk *walk);
 
+/* Readies a walk that has ended already, until it is given something to do. 0 or -ENOMEM. */
+int walk_new_idle(const struct store *store, struct walk **ret_walk);
+
 /* Ends it, wherever it is. NULL is accepted. May wait as little as closing a directory does. */
 void walk_free(struct walk *walk);
 
@@ -58,6 +64,17 @@ void walk_rest(struct walk *walk);
 
 /* The next file of the batch; false when there is none. The path is valid until the next batch. */
 bool walk_take(struct walk *walk, struct walk_file *ret_file);
+
+/*
+ * Gives another walk of the same store, which has ended, about half of what this one knows that it
+ * has to do: subdirectories, those nearest to the root first, or entries of the directory where it
+ * is. Both batches must have been taken. Returns whether it did: not if there is too little, or no
+ * memory. Never waits.
+ */
+bool walk_share(struct walk *giver, struct walk *taker);
+
+/* Whether there is enough to be shared. */
+bool walk_can_share(const struct walk *walk);
 
 /* Whether there is no batch after this one. */
 bool walk_ended(const struct walk *walk);

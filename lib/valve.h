@@ -435,7 +435,8 @@ uint64_t valve_call_batch(const struct valve_call *call);
  */
 enum valve_job_kind {
     VALVE_JOB_METADATA, /* opens, stats, removes; some threads are kept for these */
-    VALVE_JOB_DATA,     /* reads, directory walks */
+    VALVE_JOB_DATA,     /* reads */
+    VALVE_JOB_BULK,     /* pieces of what is long in all, such as a walk; on threads of their own */
 };
 struct valve_message { /* the library's: what one thread sends to another */
     struct valve_message *next;
@@ -462,6 +463,21 @@ struct valve_job {
  *               the job is the pool's, which releases it, when it has ended if it had begun
  */
 int valve_call_run(struct valve_call *call, struct valve_job *job) VALVE_MUST_USE;
+
+/*
+ * The same for several jobs of one call at once. order has a job begin (it may wait until the queue
+ * has room): errors as of run, after which it is the pool's. Whoever has ordered jobs awaits or
+ * abandons each before its call ends; other waits of the call may end early meanwhile.
+ *
+ * await: waits until one of the jobs is done, and *ret_index tells which: that one is the caller's
+ * again. NULL pointers among them, at least one of which must not be, are passed over. On an
+ * error (as of run; -ETIMEDOUT for the first of them that has waited too long) they are all still out.
+ * abandon: nobody waits for a job that was ordered any more: it is the pool's.
+ */
+int valve_call_order(struct valve_call *call, struct valve_job *job) VALVE_MUST_USE;
+int valve_call_await(struct valve_call *call, struct valve_job *const *jobs, unsigned count,
+                     unsigned *ret_index) VALVE_MUST_USE;
+void valve_call_abandon(struct valve_call *call, struct valve_job *job);
 
 /*
  * Has the pool release a job, and does not wait: for what a call held, where to give it back may

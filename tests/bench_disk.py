@@ -28,8 +28,10 @@ import sys
 import tempfile
 import time
 
+import bench_machine
 import disk
 import support
+from bench_machine import CLIENT_CPU, SERVER_CPU
 
 LOAD = support.BUILD / "tests/bench_disk_load"
 INLINE = support.BUILD / "tests/bench_disk_inline"
@@ -37,8 +39,6 @@ NGINX = shutil.which("nginx", path="/usr/sbin:/usr/bin")
 SLOW_READS = 200
 DELAY = 500  # ms of a slow read
 HOT_CONNECTIONS = 16
-CPUS = sorted(os.sched_getaffinity(0))
-SERVER_CPU, CLIENT_CPU = CPUS[0], CPUS[-1]
 
 Request = collections.namedtuple("Request", "title kind http")
 REQUESTS = [Request("Exists", "exists", "http-head"), Request("Get", "get", "http-get")]
@@ -62,13 +62,6 @@ http {{
 def on_server_cpu():
     """What a server does before it begins; everything else is where this program is."""
     os.sched_setaffinity(0, {SERVER_CPU})
-
-
-def go_before_others():
-    """Whatever else this machine does; among themselves server, clients and disk are equals."""
-    with contextlib.suppress(OSError):
-        pathlib.Path("/proc/self/autogroup").write_text("-20")
-    os.setpriority(os.PRIO_PROCESS, 0, -15)
 
 
 class Server:
@@ -244,7 +237,7 @@ def main():
         os.execvpe("setsid", ["setsid", "--wait", "unshare", "--mount", sys.executable, "-B",
                               *sys.argv], dict(os.environ, VALVE_BENCH_PRIVATE="1"))
     os.sched_setaffinity(0, {CLIENT_CPU})
-    go_before_others()
+    bench_machine.go_before_others()
     directory = pathlib.Path(tempfile.mkdtemp(prefix="bench-disk-"))
     os.chmod(directory, 0o755)
     with contextlib.ExitStack() as stack:

@@ -263,13 +263,13 @@ START_TEST(test_lengths)
         ck_assert_int_eq(cached_stat(&cached, &info), 0);
         ck_assert_uint_eq(info.size, sizes[i]);
         /* The first time it may have grown out of its room; then that is known. */
-        r = cached_read(&cached, buffer, cached_room(&cached), &size);
+        r = cached_read(&cached, buffer, cached_room(&cached, sizeof buffer), &size);
         if (r == -EAGAIN)
-            r = cached_read(&cached, buffer, cached_room(&cached), &size);
+            r = cached_read(&cached, buffer, cached_room(&cached, sizeof buffer), &size);
         ck_assert_int_eq(r, sizes[i] <= sizeof buffer ? 0 : -EAGAIN);
         ck_assert(r < 0 || size == sizes[i]);
-        ck_assert_uint_eq(cached_room(&cached) == 0, sizes[i] > sizeof buffer);
-        if (cached_room(&cached) == 0) {
+        ck_assert_uint_eq(cached_room(&cached, sizeof buffer) == 0, sizes[i] > sizeof buffer);
+        if (cached_room(&cached, sizeof buffer) == 0) {
             tree_filled(&tree, "root/f", 1);
             ck_assert_int_eq(cached_read(&cached, buffer, sizeof buffer, &size), 0);
             ask("f");

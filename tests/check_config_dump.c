@@ -10,8 +10,8 @@
 
 /* ---- auto ---- */
 
-/* What valved has open itself: 64, 5 for each worker, 4 for each I/O thread. */
-#define OWN(workers, io_threads) (64 + 8 * (workers) + 4 * (io_threads))
+/* What valved has open itself: 64, 8 for each worker, 6 for each I/O thread. */
+#define OWN(workers, io_threads) (64 + 8 * (workers) + 6 * (io_threads))
 
 START_TEST(auto_is_resolved)
 {

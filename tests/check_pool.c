@@ -11,9 +11,10 @@
 #include "server/worker.h"
 #include "tests/server_fixture.h"
 
-#define THREADS 4 /* of which one takes nothing but metadata */
-#define MANY    200
-#define ROUNDS  200
+#define THREADS      4 /* of which one takes nothing but metadata */
+#define BULK_THREADS 2 /* besides */
+#define MANY         200
+#define ROUNDS       200
 
 struct test_job {
     struct valve_job job;
@@ -141,6 +142,37 @@ START_TEST(stuck_reads_leave_a_thread_for_metadata)
     tally_add(&gate);
     await_delivered(THREADS + 3);
     ck_assert_uint_eq(tally_get(&arrived), THREADS + 2);
+}
+END_TEST
+
+/* Neither kind takes the other's threads, however many jobs there are of it. */
+START_TEST(bulk_has_its_own_threads)
+{
+    struct test_job bulk[BULK_THREADS + 2], stuck[THREADS + 2];
+    struct test_job data = quick_job(VALVE_JOB_DATA), more = quick_job(VALVE_JOB_BULK);
+
+    for (unsigned i = 0; i < BULK_THREADS + 2; i++) {
+        bulk[i] = stuck_job(VALVE_JOB_BULK);
+        submit(&bulk[i]);
+    }
+    tally_await(&arrived, BULK_THREADS);
+    submit(&data);
+    await_delivered(1);
+    ck_assert_uint_eq(data.delivered, 1);
+    ck_assert_uint_eq(tally_get(&arrived), BULK_THREADS);
+    tally_add(&gate);
+    await_delivered(BULK_THREADS + 3);
+
+    tally_init(&gate);
+    for (unsigned i = 0; i < THREADS + 2; i++) {
+        stuck[i] = stuck_job(VALVE_JOB_DATA);
+        submit(&stuck[i]);
+    }
+    submit(&more);
+    await_delivered(BULK_THREADS + 4);
+    ck_assert_uint_eq(more.delivered, 1);
+    tally_add(&gate);
+    await_delivered(BULK_THREADS + THREADS + 6);
 }
 END_TEST
 
@@ -294,7 +326,7 @@ START_TEST(stats_tell_what_is_stuck)
     while (valve_deadline(0) <= deadline)
         poll(NULL, 0, 1);
     valve_pool_get_stats(pool, &stats);
-    ck_assert_uint_eq(stats.threads, THREADS);
+    ck_assert_uint_eq(stats.threads, THREADS + BULK_THREADS);
     ck_assert_uint_eq(data->queued, 2);
     ck_assert_uint_eq(stats.kinds[VALVE_JOB_METADATA].queued, 0);
     ck_assert_uint_eq(data->running, THREADS - 1);
@@ -395,6 +427,7 @@ int main(void)
     tcase_set_timeout(tests, 60);
     tcase_add_test(tests, jobs_come_back_to_their_home);
     tcase_add_test(tests, stuck_reads_leave_a_thread_for_metadata);
+    tcase_add_test(tests, bulk_has_its_own_threads);
     tcase_add_test(tests, metadata_may_use_every_thread);
     tcase_add_test(tests, metadata_goes_before_data);
     tcase_add_test(tests, an_abandoned_job_is_not_begun);

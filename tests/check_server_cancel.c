@@ -145,6 +145,40 @@ static struct valve_answer order_job(struct valve_call *call, const uint64_t *nu
     return answer(call, descriptor, r);
 }
 
+#define JOBS 3
+
+/* Several at once, of which none is done before all have to be given up. */
+static struct valve_answer order_jobs(struct valve_call *call, const uint64_t *numbers)
+{
+    int descriptor = hold(call), r = 0;
+    struct valve_job *jobs[JOBS] = {0};
+    unsigned index;
+
+    (void)numbers;
+    for (unsigned i = 0; i < JOBS && r == 0; i++) {
+        struct valve_job *job = calloc(1, sizeof *job);
+
+        ck_assert_ptr_nonnull(job);
+        job->work = gate_work;
+        job->release = gate_release;
+        job->kind = i == 0 ? VALVE_JOB_BULK : VALVE_JOB_DATA;
+        r = valve_call_order(call, job);
+        if (r == 0)
+            jobs[i] = job;
+    }
+    for (unsigned left = JOBS; left > 0 && r == 0; left--) {
+        r = valve_call_await(call, jobs, JOBS, &index);
+        if (r == 0)
+            gate_release(jobs[index]);
+        if (r == 0)
+            jobs[index] = NULL;
+    }
+    for (unsigned i = 0; i < JOBS; i++)
+        if (jobs[i] != NULL)
+            valve_call_abandon(call, jobs[i]);
+    return answer(call, descriptor, r);
+}
+
 /* ---- Handlers that tell what is held, the asking request apart ------------------------------------ */
 
 static struct valve_answer tell_calls(struct valve_call *call, const uint64_t *numbers)
@@ -160,7 +194,8 @@ static struct valve_answer tell_calls(struct valve_call *call, const uint64_t *n
 static struct valve_answer tell_jobs(struct valve_call *call, const uint64_t *numbers)
 {
     (void)numbers;
-    return order_done(call, call->worker->jobs[VALVE_JOB_DATA]);
+    return order_done(call,
+                      call->worker->jobs[VALVE_JOB_DATA] + call->worker->jobs[VALVE_JOB_BULK]);
 }
 
 static struct valve_answer tell_descriptors(struct valve_call *call, const uint64_t *numbers)
@@ -185,19 +220,13 @@ static struct valve_answer tell_memory(struct valve_call *call, const uint64_t *
 }
 
 static const struct order orders[] = {
-    {"sleep", sleep_on},
-    {"turn", wait_for_turn},
-    {"room", wait_for_room},
-    {"stream", stream},
-    {"list", list},
-    {"poll", poll_descriptor},
-    {"promise", promise},
-    {"job", order_job},
-    {"calls", tell_calls},
-    {"jobs", tell_jobs},
-    {"descriptors", tell_descriptors},
-    {"memory", tell_memory},
-    {NULL, NULL},
+    {"sleep", sleep_on},     {"turn", wait_for_turn},
+    {"room", wait_for_room}, {"stream", stream},
+    {"list", list},          {"poll", poll_descriptor},
+    {"promise", promise},    {"job", order_job},
+    {"several", order_jobs}, {"calls", tell_calls},
+    {"jobs", tell_jobs},     {"descriptors", tell_descriptors},
+    {"memory", tell_memory}, {NULL, NULL},
 };
 
 static uint64_t told(struct peer *peer, const char *order)
@@ -230,9 +259,9 @@ static const struct place {
     unsigned in_the_way;
     bool has_begun; /* its reply: then only the end of its client ends it */
 } places[] = {
-    {"sleep", 0, false},  {"turn", 1, false}, {"room", 2, false},
-    {"stream", 0, false}, {"poll", 0, false}, {"promise", 0, false},
-    {"job", 0, false},    {"job", 1, false},  {"list", 0, true},
+    {"sleep", 0, false},   {"turn", 1, false},    {"room", 2, false}, {"stream", 0, false},
+    {"poll", 0, false},    {"promise", 0, false}, {"job", 0, false},  {"job", 1, false},
+    {"several", 0, false}, {"list", 0, true},
 };
 enum { PLACES = sizeof places / sizeof places[0] };
 

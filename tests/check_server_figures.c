@@ -338,7 +338,7 @@ START_TEST(jobs_are_counted_by_kind_and_state)
         peer_ask(&peer, i, "Exists", "gate");
     await("valve_pool_running_jobs{kind=\"data\"}", 3);
     await("valve_pool_queued_jobs{kind=\"data\"}", 2);
-    await("valve_pool_threads", 4);
+    await("valve_pool_threads", 6);
     await("valve_pool_stuck_threads", 0);
     tally_add(&rig.service.gate);
     for (uint32_t i = 1; i <= 5; i++)

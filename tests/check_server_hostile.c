@@ -224,7 +224,7 @@ START_TEST(a_paused_connection_costs_nothing_and_is_not_kept)
         if (by == HALF_CLOSED_TCP)
             ck_assert_int_eq(shutdown(peers[i].socket, SHUT_WR), 0);
     }
-    for (unsigned i = 0; i < 20; i++) { /* at first all of it is taken in */
+    for (unsigned i = 0; i < PATIENCE_MS / IDLE_MS; i++) { /* at first all of it is taken in */
         before = cpu_of_worker();
         pass(IDLE_MS);
         sitting = cpu_of_worker() - before;

@@ -30,7 +30,8 @@
 
 static struct tree tree;
 static unsigned descriptors_before;
-static bool rests; /* the walk, after each batch */
+static bool rests;       /* the walk, after each batch */
+static unsigned helpers; /* walks that share with it */
 
 static void set_up(void)
 {
@@ -139,13 +140,44 @@ static void finish_walk(struct walk *walk, struct lines *lines)
     lines_sort(lines);
 }
 
+#define HELPERS_MAX 3
+
+/* As many walks as there are take turns; each gives part of what it has to those that have ended. */
+static void finish_shared(struct walk *walks[HELPERS_MAX + 1], struct lines *lines)
+{
+    bool more = true;
+
+    while (more) {
+        more = false;
+        for (unsigned i = 0; i <= helpers; i++) {
+            if (walk_ended(walks[i]))
+                continue;
+            more = true;
+            ck_assert_int_eq(walk_next_batch(walks[i]), 0);
+            take_batch(walks[i], lines);
+            if (rests)
+                walk_rest(walks[i]);
+            for (unsigned j = 0; j <= helpers; j++)
+                if (walk_ended(walks[j]) && walk_can_share(walks[i]))
+                    ck_assert_int_eq(walk_share(walks[i], walks[j]), !walk_ended(walks[j]));
+        }
+    }
+    lines_sort(lines);
+}
+
 static void list(const struct store *store, struct lines *lines)
 {
-    struct walk *walk;
+    struct walk *walks[HELPERS_MAX + 1];
 
-    ck_assert_int_eq(walk_new(store, &walk), 0);
-    finish_walk(walk, lines);
-    walk_free(walk);
+    ck_assert_int_eq(walk_new(store, &walks[0]), 0);
+    for (unsigned i = 1; i <= helpers; i++)
+        ck_assert_int_eq(walk_new_idle(store, &walks[i]), 0);
+    if (helpers > 0)
+        finish_shared(walks, lines);
+    else
+        finish_walk(walks[0], lines);
+    for (unsigned i = 0; i <= helpers; i++)
+        walk_free(walks[i]);
 }
 
 static void assert_lists_all(const struct store_options *options, size_t at_least)
@@ -261,6 +293,98 @@ START_TEST(test_resting)
     make_deep(path, 90);
     rests = true;
     assert_lists_all(&(struct store_options){.by_hand = _i}, 12 * 300 + 78 * 2 + 1);
+}
+END_TEST
+
+/* Several walks that share a tree list it once between them. */
+START_TEST(test_shared)
+{
+    char path[1024];
+
+    helpers = 1 + (unsigned)_i % HELPERS_MAX;
+    rests = _i >= HELPERS_MAX;
+    make_deep(path, 30);
+    for (unsigned i = 0; i < 300; i++) {
+        snprintf(path, sizeof path, "root/directory%u", i);
+        tree_directory(&tree, path);
+        strcat(path, "/file");
+        tree_file(&tree, path, "x");
+    }
+    assert_lists_all(&(struct store_options){0}, 3900);
+}
+END_TEST
+
+/* Half of a directory's entries, or of its subdirectories, are given, and each is somebody's. */
+START_TEST(test_what_is_shared)
+{
+    struct store *store = open_store(&(struct store_options){0});
+    struct lines found[2] = {0};
+    struct walk *giver, *taker;
+    char path[64];
+
+    for (unsigned i = 0; i < (_i ? 0 : 600); i++) {
+        snprintf(path, sizeof path, "root/d%u", i);
+        tree_directory(&tree, path);
+        strcat(path, "/file");
+        tree_file(&tree, path, "");
+    }
+    if (_i)
+        make_wide("root", 800);
+    ck_assert_int_eq(walk_new(store, &giver), 0);
+    ck_assert_int_eq(walk_new_idle(store, &taker), 0);
+    ck_assert(walk_ended(taker));
+    ck_assert(!walk_can_share(giver)); /* it knows of nothing yet */
+    ck_assert(!walk_share(giver, taker));
+    while (!walk_can_share(giver)) {
+        ck_assert(!walk_ended(giver));
+        ck_assert_int_eq(walk_next_batch(giver), 0);
+        take_batch(giver, &found[0]);
+    }
+    ck_assert(walk_share(giver, taker));
+    ck_assert(!walk_ended(taker));
+    finish_walk(taker, &found[1]);
+    ck_assert_uint_ge(found[1].count, 10);
+    finish_walk(giver, &found[0]);
+    ck_assert_uint_eq(found[0].count + found[1].count, _i ? 800 : 600);
+    for (size_t i = 0; i < found[1].count; i++) {
+        ck_assert_ptr_null(bsearch(&found[1].items[i], found[0].items, found[0].count,
+                                   sizeof *found[0].items, compare_lines));
+    }
+    lines_free(&found[0]);
+    lines_free(&found[1]);
+    walk_free(giver);
+    walk_free(taker);
+    store_free(store);
+}
+END_TEST
+
+/* What was given is opened by its name: another directory in its place is another. */
+START_TEST(test_shared_and_replaced)
+{
+    struct store *store = open_store(&(struct store_options){0});
+    struct walk *giver, *taker;
+    struct lines found = {0};
+
+    tree_directory(&tree, "root/wide");
+    make_wide("root/wide", 800);
+    ck_assert_int_eq(walk_new(store, &giver), 0);
+    ck_assert_int_eq(walk_new_idle(store, &taker), 0);
+    while (!walk_can_share(giver)) {
+        ck_assert_int_eq(walk_next_batch(giver), 0);
+        take_batch(giver, &found);
+    }
+    ck_assert(walk_share(giver, taker));
+    lines_free(&found);
+    found = (struct lines){0};
+    ck_assert_int_eq(renameat(tree.fd, "root/wide", tree.fd, "outside/wide"), 0);
+    tree_directory(&tree, "root/wide");
+    tree_file(&tree, "root/wide/fresh", "");
+    finish_walk(taker, &found);
+    ck_assert_uint_eq(found.count, 0);
+    walk_free(giver);
+    walk_free(taker);
+    lines_free(&found);
+    store_free(store);
 }
 END_TEST
 
@@ -511,10 +635,11 @@ static void *churn(void *argument)
 
 START_TEST(test_churn)
 {
-    struct store *store = open_store(&(struct store_options){.by_hand = _i});
+    struct store *store = open_store(&(struct store_options){.by_hand = _i % WAYS});
     struct churn churning = {0};
     pthread_t thread;
 
+    helpers = _i >= WAYS ? HELPERS_MAX : 0;
     make_stable(300);
     ck_assert_int_eq(pthread_create(&thread, NULL, churn, &churning), 0);
     for (unsigned i = 0; i < 10; i++) {
@@ -691,13 +816,16 @@ static Suite *walk_suite(void)
     tcase_add_loop_test(tcase, test_wide, 0, WAYS);
     tcase_add_loop_test(tcase, test_deep, 0, WAYS);
     tcase_add_loop_test(tcase, test_resting, 0, WAYS);
+    tcase_add_loop_test(tcase, test_shared, 0, 2 * HELPERS_MAX);
+    tcase_add_loop_test(tcase, test_what_is_shared, 0, 2);
+    tcase_add_test(tcase, test_shared_and_replaced);
     tcase_add_loop_test(tcase, test_deeper_than_paths, 0, WAYS);
     tcase_add_loop_test(tcase, test_links_listed, 0, WAYS);
     tcase_add_loop_test(tcase, test_hidden, 0, WAYS);
     tcase_add_loop_test(tcase, test_permissions, 0, WAYS);
     tcase_add_loop_test(tcase, test_one_filesystem, 0, WAYS);
     tcase_add_loop_test(tcase, test_unreadable_root, 0, WAYS);
-    tcase_add_loop_test(tcase, test_churn, 0, WAYS);
+    tcase_add_loop_test(tcase, test_churn, 0, 2 * WAYS);
     tcase_add_loop_test(tcase, test_renamed_above, 0, 2 * WAYS);
     tcase_add_loop_test(tcase, test_given_up, 0, WAYS);
     tcase_add_test(tcase, test_memory);

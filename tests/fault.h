@@ -52,6 +52,7 @@
     CALL(fputs, ENOSPC, EIO)                                                                       \
     CALL(fread, EIO)                                                                               \
     CALL(fstat, EIO, ENOMEM)                                                                       \
+    CALL(fstatat, EIO, ENOMEM)                                                                     \
     CALL(fstatfs, EIO, EINTR)                                                                      \
     CALL(fsync, EIO, ENOSPC)                                                                       \
     CALL(fwrite, ENOSPC, EIO)                                                                      \
@@ -66,6 +67,8 @@
     CALL(getsockopt, ENOBUFS)                                                                      \
     CALL(gmtime_r, EOVERFLOW)                                                                      \
     CALL(ini_parse_stream, ENOMEM)                                                                 \
+    CALL(inotify_add_watch, ENOSPC, EACCES)                                                        \
+    CALL(inotify_init1, EMFILE, ENOMEM)                                                            \
     CALL(ioctl, EIO)                                                                               \
     CALL(linkat, EIO, EPERM)                                                                       \
     CALL(listen, EADDRINUSE)                                                                       \

@@ -22,6 +22,7 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/file.h>
+#include <sys/inotify.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/random.h>
@@ -234,11 +235,15 @@ WRAP(int, dup3, (int file, int copy, int flags), (file, copy, flags), -1)
 WRAP(int, fchmod, (int file, mode_t mode), (file, mode), -1)
 WRAP(int, flock, (int file, int operation), (file, operation), -1)
 WRAP(int, fstat, (int file, struct stat *facts), (file, facts), -1)
+WRAP(int, fstatat, (int directory, const char *path, struct stat *facts, int flags),
+     (directory, path, facts, flags), -1)
 WRAP(int, fstatfs, (int file, struct statfs *facts), (file, facts), -1)
 WRAP(int, fsync, (int file), (file), -1)
 WRAP(char *, getcwd, (char *path, size_t size), (path, size), NULL)
 WRAP(ssize_t, getdents64, (int directory, void *entries, size_t size), (directory, entries, size),
      -1)
+WRAP(int, inotify_add_watch, (int news, const char *path, uint32_t what), (news, path, what), -1)
+WRAP(int, inotify_init1, (int flags), (flags), -1)
 WRAP(int, linkat, (int from, const char *old, int to, const char *name, int flags),
      (from, old, to, name, flags), -1)
 WRAP(off_t, lseek, (int file, off_t offset, int from), (file, offset, from), -1)

@@ -42,8 +42,8 @@ PROXIES = (
                                                  "--reset=0.1", "--span=262144")),
 )
 
-FLAT = 0.01  # of memory, from the first rest on
-FEW_PAGES = 16 * 1024  # bytes
+FLAT = 0.01  # of memory, from one rest to a later one: see Growth
+PAGE = 4096  # bytes
 REST = 300  # seconds between two
 QUIET = 25  # seconds without a change: a worker looks twice at what it need not keep, every ten
 DEADLINE = 60
@@ -179,22 +179,25 @@ def take_sample(pid, start):
 
 
 class Growth:
-    """What became of the memory between the first rest and the last."""
-
-    KINDS = ("own", "resident")
+    """
+    What became of the memory until the last rest: of all that is resident since the first, and of
+    what is its own since the middle one, for until then each kind of load has had its turn, and a
+    page here and there was touched for good.
+    """
 
     def __init__(self, rests):
         self.is_known = len(rests) > 1 and rests[-1].time >= rests[0].time + 240
         if not self.is_known:
             return
-        ends = rests[0], rests[-1]
-        self.kinds = {kind: [getattr(rest, kind) for rest in ends] for kind in self.KINDS}
+        middle = rests[(len(rests) - 1) // 2]
+        self.kinds = {"own": [middle.own, rests[-1].own],
+                      "resident": [rests[0].resident, rests[-1].resident]}
 
     @property
     def is_flat(self):
-        """That of its own is so little at rest that a hundredth of it is two pages."""
+        """That of its own is so little at rest that a hundredth of it is but two pages."""
         own, resident = self.kinds["own"], self.kinds["resident"]
-        return resident[1] <= resident[0] * (1 + FLAT) and own[1] <= own[0] * (1 + FLAT) + FEW_PAGES
+        return resident[1] <= resident[0] * (1 + FLAT) and own[1] <= own[0] * (1 + FLAT) + PAGE
 
 
 # ---- The soak ----------------------------------------------------------------------------------

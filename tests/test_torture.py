@@ -43,7 +43,7 @@ INFALLIBLE = {
         "sigaddset sigdelset sigemptyset sigfillset __sched_cpufree __ctype_b_loc __errno_location "
         "getenv strcpy stpcpy strcat memccpy __sched_cpucount __memcpy_chk stdout stderr",
     "fails only where an argument is no such thing":
-        "clock_gettime clock time isatty pthread_attr_destroy pthread_attr_init "
+        "clock_gettime clock time inotify_rm_watch isatty pthread_attr_destroy pthread_attr_init "
         "pthread_attr_setdetachstate pthread_condattr_destroy pthread_condattr_init "
         "pthread_condattr_setclock pthread_cond_broadcast pthread_cond_destroy pthread_cond_init "
         "pthread_cond_signal pthread_cond_wait pthread_join pthread_mutex_destroy "
@@ -58,7 +58,8 @@ INFALLIBLE = {
     "cannot fail where there is a stack": "getcontext makecontext swapcontext",
     "does not come back": "abort exit _exit __assert_fail __libc_start_main __stack_chk_fail",
     "gives memory back, or does not, and nothing is different then": "malloc_trim mallopt",
-    "has its effect, or not, on how long others take": "pthread_setschedparam",
+    "has its effect, or not, on how long others take": "pthread_setschedparam nice",
+    "has its effect, or not, on how exact waits are (PR_SET_TIMERSLACK)": "prctl",
     "of the compiler and the linker":
         "_ITM_deregisterTMCloneTable _ITM_registerTMCloneTable __cxa_finalize __gmon_start__ "
         "__tls_get_addr",

@@ -212,7 +212,7 @@ def make_device(name):
 
 
 # In all their calls, even where there is little time.
-THOROUGH = {"list", "get", "--help"}
+THOROUGH = {"list", "get", "bench", "--help"}
 
 
 @support.expand
@@ -242,6 +242,9 @@ class Valvectl(unittest.TestCase):
         ("get_into_what_is_no_file", ["get", "-o", "device", "small"], None),
         ("sizes_of_many", ["size", "--json", *["d/" + "x" * 200] * 3, *["small"] * 80], None),
         ("get_some_that_are_missing", ["get", "-o", "into/", "missing", "d/1", "d/e/deep"], None),
+        ("bench", ["bench", "-n", "20", "-c", "2", "-d", "2", "small", "d/1"], None),
+        ("bench_at_a_rate", ["bench", "--json", "-n", "10", "-r", "1000", "--mix", "get=2,size"],
+         None),
         ("nobody_there", ["-H", "unix:nobody", "list"], None),
     ])
     def test_one_call_fails(self, words, printed):
@@ -267,7 +270,7 @@ class Valvectl(unittest.TestCase):
         problems = result.stderr.decode()
         self.assertNotRegex(problems, support.REPORT)
         self.assertIn(result.returncode, range(7), problems)
-        if expected is None or "ping" in words:
+        if expected is None or "ping" in words or "bench" in words:
             return result
         called = self.injector.last and self.injector.last[1]
         if result.returncode == expected.returncode:

@@ -206,13 +206,13 @@ class Killed(Living):
     """SIGKILL in the middle of a Del: the file is wholly there or gone."""
 
     def test_before_and_after_it_is_unlinked(self):
-        for call, remains in (("unlinkat", True), ("sendmsg", False)):
-            with self.subTest(call):
+        for calls, remains in (({"unlinkat"}, True), ({"send", "sendmsg"}, False)):
+            with self.subTest(calls):
                 self.prepare()
                 with support.Wire(self.server.address) as wire:
-                    self.injector.arm(fault.DELAY, calls={call}, delay=60)
+                    self.injector.arm(fault.DELAY, calls=calls, delay=60)
                     wire.request(1, {"Del": "victim"})
-                    support.wait_until(lambda: self.injector.counted, f"{call} was called")
+                    support.wait_until(lambda: self.injector.counted, f"{calls} are called")
                     self.kill()
                 self.assertEqual((self.server.root / "victim").exists(), remains)
                 self.start_again()
@@ -299,7 +299,7 @@ class Ends(Living):
         """For as long as its file system says so; then it is opened again."""
         def attempt(*_):
             self.injector.break_calls({"openat2": errno.ENOTCONN,
-                                       "statx": errno.ENOTCONN})
+                                       "statx": errno.ENOTCONN, "fstatat": errno.ENOTCONN})
             converse(self.address, CONVERSATIONS["small"], strict=False)
             self.injector.disarm()
             self.injector.break_calls({})

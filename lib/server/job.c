@@ -59,43 +59,96 @@ static void submit(struct valve_worker *worker, struct valve_job *job, struct va
     valve_pool_submit(worker->server->pool, worker, job, deadline);
 }
 
-/* Waits until the job has come back. Else it is given up. */
-static int wait_until_done(struct valve_call *call, struct valve_job *job, uint64_t deadline)
+/* Orders a job, to be begun by then if at all. If this fails it is the pool's. */
+static int order(struct valve_call *call, struct valve_job *job, uint64_t deadline,
+                 uint64_t begin_by)
 {
-    while (job->waiter != NULL) {
-        int r = valve_fiber_wait(deadline);
+    struct valve_worker *worker = call->worker;
+    int r = wait_for_job(worker, job->kind, deadline);
 
-        if (r == 0)
-            continue; /* woken: by the job, unless it still names us */
-        if (job->waiter == NULL)
-            return 0; /* it is done all the same */
-        job->waiter = NULL;
-        call->held -= job->held; /* the job's own until it has ended */
-        valve_pool_abandon(job);
+    if (r < 0) {
+        valve_pool_release(worker->server->pool, job);
         return r;
     }
+    submit(worker, job, call->fiber, begin_by);
     return 0;
+}
+
+void valve_call_abandon(struct valve_call *call, struct valve_job *job)
+{
+    if (job->waiter == NULL) { /* it has come back, and nobody has awaited it */
+        valve_pool_release(call->worker->server->pool, job);
+        return;
+    }
+    job->waiter = NULL;
+    call->held -= job->held; /* the job's own until it has ended */
+    valve_pool_abandon(job);
 }
 
 int valve_call_run(struct valve_call *call, struct valve_job *job)
 {
-    struct valve_worker *worker = call->worker;
-    struct valve_pool *pool = worker->server->pool;
-    uint64_t deadline = valve_clock_now() + worker->server->options.io_timeout;
+    uint64_t deadline = valve_clock_now() + call->worker->server->options.io_timeout;
     uint64_t own_deadline = valve_fiber_deadline(call->fiber);
-    int r = wait_for_job(worker, job->kind, deadline);
+    int r = order(call, job, deadline, deadline < own_deadline ? deadline : own_deadline);
 
-    if (r < 0) {
-        valve_pool_release(pool, job);
+    if (r < 0)
+        return r;
+    while (r == 0 && job->waiter != NULL) /* once woken: by the job, unless it still names us */
+        r = valve_fiber_wait(deadline);
+    if (job->waiter != NULL) {
+        valve_call_abandon(call, job);
         return r;
     }
-    submit(worker, job, call->fiber, deadline < own_deadline ? deadline : own_deadline);
-    r = wait_until_done(call, job, deadline);
-    if (r == 0 && valve_pool_has_expired(job)) {
-        valve_pool_release(pool, job);
-        r = -ETIMEDOUT;
+    if (valve_pool_has_expired(job)) {
+        valve_pool_release(call->worker->server->pool, job);
+        return -ETIMEDOUT;
     }
-    return r;
+    return 0;
+}
+
+/* ---- Several at once ---- */
+
+int valve_call_order(struct valve_call *call, struct valve_job *job)
+{
+    uint64_t deadline = valve_clock_now() + call->worker->server->options.io_timeout;
+
+    /* Its call may lose its own deadline before the job has begun: with its reply's first bytes. */
+    return order(call, job, deadline, deadline);
+}
+
+/* One that is done: its index, or -1. *ret_deadline is when the first of the others is too late. */
+static int find_done(struct valve_job *const *jobs, unsigned count, uint64_t *ret_deadline)
+{
+    uint64_t deadline = VALVE_NEVER;
+
+    for (unsigned i = 0; i < count; i++) {
+        if (jobs[i] == NULL)
+            continue;
+        if (jobs[i]->waiter == NULL)
+            return (int)i;
+        if (jobs[i]->deadline < deadline)
+            deadline = jobs[i]->deadline;
+    }
+    *ret_deadline = deadline;
+    return -1;
+}
+
+int valve_call_await(struct valve_call *call, struct valve_job *const *jobs, unsigned count,
+                     unsigned *ret_index)
+{
+    uint64_t deadline = VALVE_NEVER;
+    int done, r = 0;
+
+    (void)call;
+    while ((done = find_done(jobs, count, &deadline)) < 0) {
+        if (r < 0)
+            return r;
+        r = valve_fiber_wait(deadline);
+    }
+    if (valve_pool_has_expired(jobs[done]))
+        return -ETIMEDOUT;
+    *ret_index = (unsigned)done;
+    return 0;
 }
 
 /* As one that nobody ever wanted: it is counted, comes back, and is released. */

@@ -98,6 +98,11 @@ void valve_os_let_others_go_first(void)
     pthread_setschedparam(pthread_self(), SCHED_BATCH, &(struct sched_param){0});
 }
 
+void valve_os_leave_most_to_others(void)
+{
+    (void)!nice(10); /* of this thread alone; each step is a quarter, more or less */
+}
+
 ssize_t valve_os_send_file(int socket, int file, off_t *offset, size_t size)
 {
     ssize_t sent = sendfile(socket, file, offset, size);

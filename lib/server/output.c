@@ -188,7 +188,8 @@ static ssize_t send_once(int socket, const struct valve_output *output)
         pieces[message.msg_iovlen++] = (struct iovec){buffer->data + buffer->start,
                                                       buffer->end - buffer->start};
     do
-        sent = sendmsg(socket, &message, flags);
+        sent = message.msg_iovlen == 1 ? send(socket, pieces[0].iov_base, pieces[0].iov_len, flags)
+                                       : sendmsg(socket, &message, flags);
     while (sent < 0 && errno == EINTR);
     return sent < 0 ? -errno : sent;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The I/O pool: two queues, and threads of two kinds that serve them.
+ * The I/O pool: a queue for each kind of jobs, and threads of three kinds that serve them.
  */
 #include "server/pool.h"
 
@@ -21,6 +21,14 @@ enum job_state {
     JOB_RELEASED,  /* queued only to be released */
 };
 
+/* What a thread takes. */
+enum duty {
+    DUTY_METADATA, /* nothing else */
+    DUTY_ANY,      /* metadata first, else data */
+    DUTY_BULK,     /* nothing else */
+};
+#define DUTIES (DUTY_BULK + 1)
+
 struct job_queue {
     struct valve_job *first, *last;
 };
@@ -29,7 +37,7 @@ struct job_queue {
 struct pool_thread {
     struct valve_pool *pool;
     unsigned index;
-    bool metadata_only;
+    enum duty duty;
     bool has_job;
     enum valve_job_kind kind; /* of its job */
     int state;                /* likewise, when it was begun */
@@ -39,11 +47,11 @@ struct pool_thread {
 
 struct valve_pool {
     pthread_mutex_t lock;
-    pthread_cond_t metadata_ready, any_ready; /* for the threads of each kind */
+    pthread_cond_t ready[DUTIES]; /* for the threads of each duty */
     pthread_cond_t thread_ended;
-    struct job_queue queues[VALVE_JOB_DATA + 1];
-    unsigned metadata_idle, any_idle; /* threads that wait for work */
-    unsigned running;                 /* threads not yet ended */
+    struct job_queue queues[VALVE_JOB_KINDS];
+    unsigned idle[DUTIES]; /* threads that wait for work */
+    unsigned running;      /* threads not yet ended */
     bool ending;
     struct valve_pool_stats stats;
     unsigned thread_count; /* constant, unlike all before */
@@ -82,10 +90,12 @@ static void wake_for_queued(struct valve_pool *pool)
     bool data = pool->queues[VALVE_JOB_DATA].first != NULL;
 
     /* The threads kept for metadata come first: the others may be needed for data next. */
-    if (metadata && pool->metadata_idle > 0)
-        pthread_cond_signal(&pool->metadata_ready);
-    if ((data || metadata) && pool->any_idle > 0)
-        pthread_cond_signal(&pool->any_ready);
+    if (metadata && pool->idle[DUTY_METADATA] > 0)
+        pthread_cond_signal(&pool->ready[DUTY_METADATA]);
+    if ((data || metadata) && pool->idle[DUTY_ANY] > 0)
+        pthread_cond_signal(&pool->ready[DUTY_ANY]);
+    if (pool->queues[VALVE_JOB_BULK].first != NULL && pool->idle[DUTY_BULK] > 0)
+        pthread_cond_signal(&pool->ready[DUTY_BULK]);
 }
 
 /* The thread has this job from now on, and works on it if there is still time. Under the lock. */
@@ -122,30 +132,31 @@ static void note_end(struct pool_thread *thread)
     valve_times_add(&stats->runs, valve_clock_now() - thread->began_at, 1);
 }
 
+static struct valve_job *take_for(struct valve_pool *pool, enum duty duty)
+{
+    struct valve_job *job;
+
+    if (duty == DUTY_BULK)
+        return queue_take(&pool->queues[VALVE_JOB_BULK]);
+    job = queue_take(&pool->queues[VALVE_JOB_METADATA]);
+    if (job == NULL && duty == DUTY_ANY)
+        job = queue_take(&pool->queues[VALVE_JOB_DATA]);
+    return job;
+}
+
 /* The next job for a thread, or NULL: the pool ends. */
 static struct valve_job *next_job(struct pool_thread *thread)
 {
     struct valve_pool *pool = thread->pool;
-    bool metadata_only = thread->metadata_only;
+    enum duty duty = thread->duty;
     struct valve_job *job;
 
     pthread_mutex_lock(&pool->lock);
     note_end(thread);
-    for (;;) {
-        job = queue_take(&pool->queues[VALVE_JOB_METADATA]);
-        if (job == NULL && !metadata_only)
-            job = queue_take(&pool->queues[VALVE_JOB_DATA]);
-        if (job != NULL || pool->ending)
-            break;
-        if (metadata_only) {
-            pool->metadata_idle++;
-            pthread_cond_wait(&pool->metadata_ready, &pool->lock);
-            pool->metadata_idle--;
-        } else {
-            pool->any_idle++;
-            pthread_cond_wait(&pool->any_ready, &pool->lock);
-            pool->any_idle--;
-        }
+    while ((job = take_for(pool, duty)) == NULL && !pool->ending) {
+        pool->idle[duty]++;
+        pthread_cond_wait(&pool->ready[duty], &pool->lock);
+        pool->idle[duty]--;
     }
     if (job != NULL)
         note_begin(thread, job);
@@ -178,6 +189,8 @@ static void *pool_main(void *argument)
     snprintf(name, sizeof name, "valve-io-%u", thread->index % 10000);
     valve_os_name_thread(name);
     valve_os_let_others_go_first(); /* who waited for a disk waits for a worker, too */
+    if (thread->duty == DUTY_BULK)
+        valve_os_leave_most_to_others();
     while ((job = next_job(thread)) != NULL)
         run(thread, job);
     pthread_mutex_lock(&pool->lock);
@@ -188,14 +201,14 @@ static void *pool_main(void *argument)
 }
 
 /* Detached: a thread that a dead disk holds could never be joined. */
-static int start_thread(struct valve_pool *pool, unsigned index, bool metadata_only)
+static int start_thread(struct valve_pool *pool, unsigned index, enum duty duty)
 {
     struct pool_thread *place = &pool->threads[index];
     pthread_attr_t attributes;
     pthread_t thread;
     int r;
 
-    *place = (struct pool_thread){.pool = pool, .index = index, .metadata_only = metadata_only};
+    *place = (struct pool_thread){.pool = pool, .index = index, .duty = duty};
     pthread_attr_init(&attributes);
     pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
     pthread_mutex_lock(&pool->lock);
@@ -215,8 +228,8 @@ static struct valve_pool *pool_create(unsigned threads)
         return NULL;
     pool->thread_count = threads;
     pthread_mutex_init(&pool->lock, NULL);
-    pthread_cond_init(&pool->metadata_ready, NULL);
-    pthread_cond_init(&pool->any_ready, NULL);
+    for (unsigned duty = 0; duty < DUTIES; duty++)
+        pthread_cond_init(&pool->ready[duty], NULL);
     valve_condition_init(&pool->thread_ended);
     return pool;
 }
@@ -224,15 +237,15 @@ static struct valve_pool *pool_create(unsigned threads)
 int valve_pool_new(unsigned threads, struct valve_pool **ret_pool)
 {
     unsigned metadata = threads / 4 > 0 ? threads / 4 : 1;
-    struct valve_pool *pool;
+    unsigned any = threads > metadata ? threads - metadata : 1;
+    unsigned bulk = (metadata + any) / 2;
+    struct valve_pool *pool = pool_create(metadata + any + bulk);
 
-    if (threads <= metadata)
-        threads = metadata + 1;
-    pool = pool_create(threads);
     if (pool == NULL)
         return -ENOMEM;
-    for (unsigned i = 0; i < threads; i++) {
-        int r = start_thread(pool, i, i < metadata);
+    for (unsigned i = 0; i < pool->thread_count; i++) {
+        enum duty duty = i < metadata ? DUTY_METADATA : i < metadata + any ? DUTY_ANY : DUTY_BULK;
+        int r = start_thread(pool, i, duty);
 
         if (r < 0) {
             valve_pool_free(pool, VALVE_NEVER);
@@ -260,15 +273,15 @@ bool valve_pool_free(struct valve_pool *pool, uint64_t deadline)
         return true;
     pthread_mutex_lock(&pool->lock);
     pool->ending = true;
-    pthread_cond_broadcast(&pool->metadata_ready);
-    pthread_cond_broadcast(&pool->any_ready);
+    for (unsigned duty = 0; duty < DUTIES; duty++)
+        pthread_cond_broadcast(&pool->ready[duty]);
     ended = wait_for_threads(pool, deadline);
     pthread_mutex_unlock(&pool->lock);
     if (!ended)
         return false;
     pthread_mutex_destroy(&pool->lock);
-    pthread_cond_destroy(&pool->metadata_ready);
-    pthread_cond_destroy(&pool->any_ready);
+    for (unsigned duty = 0; duty < DUTIES; duty++)
+        pthread_cond_destroy(&pool->ready[duty]);
     pthread_cond_destroy(&pool->thread_ended);
     free(pool);
     return true;
@@ -276,14 +289,21 @@ bool valve_pool_free(struct valve_pool *pool, uint64_t deadline)
 
 static void enqueue(struct valve_pool *pool, struct valve_job *job)
 {
+    static const enum duty duties[VALVE_JOB_KINDS] = {
+        [VALVE_JOB_METADATA] = DUTY_METADATA,
+        [VALVE_JOB_DATA] = DUTY_ANY,
+        [VALVE_JOB_BULK] = DUTY_BULK,
+    };
+    enum duty duty = duties[job->kind];
+
     job->queued_at = valve_clock_now();
     pthread_mutex_lock(&pool->lock);
     pool->stats.kinds[job->kind].queued++;
     queue_add(&pool->queues[job->kind], job);
-    if (job->kind == VALVE_JOB_METADATA && pool->metadata_idle > 0)
-        pthread_cond_signal(&pool->metadata_ready);
-    else if (pool->any_idle > 0)
-        pthread_cond_signal(&pool->any_ready);
+    if (pool->idle[duty] == 0 && job->kind == VALVE_JOB_METADATA)
+        duty = DUTY_ANY;
+    if (pool->idle[duty] > 0)
+        pthread_cond_signal(&pool->ready[duty]);
     pthread_mutex_unlock(&pool->lock);
 }
 

@@ -10,9 +10,10 @@
 
 struct valve_pool;
 
-/* Jobs that all workers together may have out: of each kind, and in all. */
+/* Kinds of jobs, and the jobs that all workers together may have out: of each kind, and in all. */
+#define VALVE_JOB_KINDS        (VALVE_JOB_BULK + 1)
 #define VALVE_POOL_JOBS_A_KIND 1024
-#define VALVE_POOL_JOBS        (VALVE_POOL_JOBS_A_KIND * (VALVE_JOB_DATA + 1))
+#define VALVE_POOL_JOBS        (VALVE_POOL_JOBS_A_KIND * VALVE_JOB_KINDS)
 
 /* What a pool has done, and does now. */
 struct valve_pool_stats {
@@ -23,10 +24,13 @@ struct valve_pool_stats {
         uint64_t done, skipped;   /* skipped: nobody waited for it any more when its turn came */
         uint64_t expired;         /* its time was over by then */
         struct valve_times waits, runs;
-    } kinds[VALVE_JOB_DATA + 1];
+    } kinds[VALVE_JOB_KINDS];
 };
 
-/* Starts the threads. Some of them, at least one, take nothing but metadata jobs. 0 or -errno. */
+/*
+ * Starts the threads. Some of them, at least one, take nothing but metadata jobs; besides them there
+ * are half as many for bulk jobs alone. 0 or -errno.
+ */
 int valve_pool_new(unsigned threads, struct valve_pool **ret_pool);
 
 /*

@@ -156,26 +156,27 @@ static bool is_hot(struct transfer *transfer)
     return true;
 }
 
-/* Waits until all that is queued has left, so that the file's bytes may follow. */
-static int wait_until_sent(struct valve_call *call)
-{
-    struct valve_output *output = call->connection->output;
-
-    while (output->queue.size > 0) {
-        int r = valve_wait_queue_wait(&output->progress, VALVE_NEVER);
-
-        if (r < 0)
-            return r;
-    }
-    return 0;
-}
-
 /* The socket is full: waits until it is not. */
 static int wait_for_socket(struct valve_call *call)
 {
     call->connection->flags |= VALVE_CONNECTION_BLOCKED;
     valve_connection_attend(call->worker, call->connection);
     return valve_wait_queue_wait(&call->connection->output->progress, VALVE_NEVER);
+}
+
+/* Sends all that is queued, so that the file's bytes may follow. May wait for the client. */
+static int send_queued(struct valve_call *call)
+{
+    struct valve_connection *connection = call->connection;
+    int r = 0;
+
+    while (r == 0 && connection->output->queue.size > 0) {
+        if (!(connection->flags & VALVE_CONNECTION_BLOCKED))
+            r = valve_output_send(call->worker, connection);
+        if (connection->output->queue.size > 0 && (r == 0 || r == -EAGAIN))
+            r = wait_for_socket(call);
+    }
+    return r;
 }
 
 /* Sends what is hot, as far as the socket takes it. -ENODATA: the file ends here. */
@@ -228,7 +229,7 @@ static int send_next(struct transfer *transfer)
     if (!is_hot(transfer))
         return fetch(transfer);
     if (call->connection->output->queue.size > 0)
-        return wait_until_sent(call);
+        return send_queued(call);
     return send_hot(transfer);
 }
 

@@ -371,24 +371,28 @@ static const struct valve_figure pool_waits = {
 static const struct valve_figure pool_runs = {"valve_pool_run_seconds",
                                               "How long threads were at jobs.", VALVE_HISTOGRAM};
 
-static const char *const kinds[] = {[VALVE_JOB_METADATA] = "metadata", [VALVE_JOB_DATA] = "data"};
+static const char *const kinds[] = {
+    [VALVE_JOB_METADATA] = "metadata",
+    [VALVE_JOB_DATA] = "data",
+    [VALVE_JOB_BULK] = "bulk",
+};
 
 static void tell_kinds(const struct report *report, const struct valve_pool_stats *stats)
 {
-    for (unsigned i = 0; i <= VALVE_JOB_DATA; i++)
+    for (unsigned i = 0; i < VALVE_JOB_KINDS; i++)
         tell_labelled(report, &pool_queued, "kind", kinds[i], stats->kinds[i].queued);
-    for (unsigned i = 0; i <= VALVE_JOB_DATA; i++)
+    for (unsigned i = 0; i < VALVE_JOB_KINDS; i++)
         tell_labelled(report, &pool_running, "kind", kinds[i], stats->kinds[i].running);
-    for (unsigned i = 0; i <= VALVE_JOB_DATA; i++)
+    for (unsigned i = 0; i < VALVE_JOB_KINDS; i++)
         tell_labelled(report, &pool_done, "kind", kinds[i], stats->kinds[i].done);
-    for (unsigned i = 0; i <= VALVE_JOB_DATA; i++)
+    for (unsigned i = 0; i < VALVE_JOB_KINDS; i++)
         tell_labelled(report, &pool_skipped, "kind", kinds[i], stats->kinds[i].skipped);
-    for (unsigned i = 0; i <= VALVE_JOB_DATA; i++)
+    for (unsigned i = 0; i < VALVE_JOB_KINDS; i++)
         tell_labelled(report, &pool_expired, "kind", kinds[i], stats->kinds[i].expired);
-    for (unsigned i = 0; i <= VALVE_JOB_DATA; i++)
+    for (unsigned i = 0; i < VALVE_JOB_KINDS; i++)
         tell_times(report, &pool_waits, &(struct valve_label){"kind", kinds[i]},
                    &stats->kinds[i].waits, false);
-    for (unsigned i = 0; i <= VALVE_JOB_DATA; i++)
+    for (unsigned i = 0; i < VALVE_JOB_KINDS; i++)
         tell_times(report, &pool_runs, &(struct valve_label){"kind", kinds[i]},
                    &stats->kinds[i].runs, false);
 }

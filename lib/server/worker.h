@@ -17,6 +17,7 @@
 #include "server/buffer.h"
 #include "server/held.h"
 #include "server/mailbox.h"
+#include "server/pool.h"
 #include "server/spares.h"
 #include "server/table.h"
 #include "server/timeouts.h"
@@ -83,9 +84,9 @@ struct valve_worker {
     bool no_stack;                        /* the last fiber could not be started */
     struct valve_waiting_list waiting[2]; /* for a fiber: who holds some, and [1]: who holds none */
     struct valve_wait_queue next_turn;    /* fibers that let others go first */
-    struct valve_wait_queue jobs_wanted[VALVE_JOB_DATA + 1]; /* fibers that wait to order one */
-    unsigned jobs[VALVE_JOB_DATA + 1]; /* ordered from the pool, of each kind */
-    unsigned max_jobs;                 /* most of a kind */
+    struct valve_wait_queue jobs_wanted[VALVE_JOB_KINDS]; /* fibers that wait to order one */
+    unsigned jobs[VALVE_JOB_KINDS];                       /* ordered from the pool, of each kind */
+    unsigned max_jobs;                                    /* most of a kind */
     struct valve_held held;
 
     struct valve_counters *counters; /* written here, read by anybody */

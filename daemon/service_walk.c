@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Walks that share a tree. While the caller takes the batch of one the others go on; before that one
+ * goes on itself, those that have ended get part of what it has left.
+ *
+ * The pool has a walk for one batch, and works on none that was not ordered: while the caller waits
+ * for its client, each stops at the end of its batch.
+ */
+#include <config.h>
+
+#include "daemon/service_walk.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+
+#include "fiber/clock.h"
+
+/* Directories that all of them keep open, if there are places for them. */
+#define HELD 16
+
+/* Pauses between two tries when a resource is wanting. */
+#define PAUSE_FIRST   ((uint64_t)1000000)
+#define PAUSE_LONGEST ((uint64_t)100000000)
+
+/* While it is out it is the pool's, with its walk. */
+struct walker {
+    struct valve_job job; /* first: the pool knows no more of it */
+    struct walk *walk;
+    bool may_rest;
+    int result;
+};
+
+static_assert(offsetof(struct walker, job) == 0, "a job is where its walker is");
+
+static void walker_work(struct valve_job *job)
+{
+    struct walker *walker = (struct walker *)job;
+
+    walker->result = walk_next_batch(walker->walk);
+    if (walker->may_rest || store_is_shortage(walker->result))
+        walk_rest(walker->walk);
+}
+
+static void walker_release(struct valve_job *job)
+{
+    struct walker *walker = (struct walker *)job;
+
+    walk_free(walker->walk);
+    free(walker);
+}
+
+static int walker_new(int (*new)(const struct store *store, struct walk **ret_walk),
+                      const struct store *store, unsigned allowed, struct walker **ret_walker)
+{
+    struct walker *walker = calloc(1, sizeof *walker);
+
+    if (!walker)
+        return -ENOMEM;
+    if (new (store, &walker->walk) < 0) {
+        free(walker);
+        return -ENOMEM;
+    }
+    walk_allow(walker->walk, allowed);
+    walker->job.work = walker_work;
+    walker->job.release = walker_release;
+    walker->job.kind = VALVE_JOB_BULK;
+    walker->job.held = allowed;
+    *ret_walker = walker;
+    return 0;
+}
+
+int walkers_init(struct walkers *walkers, const struct service *service, struct valve_call *call)
+{
+    unsigned held = valve_call_try_hold_some(call, HELD);
+
+    *walkers = (struct walkers){.service = service, .call = call, .allowed = held / WALKERS_MAX};
+    /* What does not divide is the first one's. */
+    return walker_new(walk_new, service->store, held - walkers->allowed * (WALKERS_MAX - 1),
+                      &walkers->all[0]);
+}
+
+const char *walkers_where(const struct walkers *walkers)
+{
+    return walkers->failed ? walk_where(walkers->failed) : "";
+}
+
+void walkers_free(struct walkers *walkers)
+{
+    for (unsigned i = 0; i < WALKERS_MAX; i++) {
+        struct walker *walker = walkers->all[i];
+
+        if (walkers->out[i])
+            valve_call_abandon(walkers->call, walkers->out[i]);
+        else if (walker && !walk_ended(walker->walk))
+            valve_call_discard(walkers->call, &walker->job);
+        else if (walker)
+            walker_release(&walker->job);
+    }
+    *walkers = (struct walkers){0};
+}
+
+/* A walker that has nothing to do, in this place: there is one, or it is made. NULL: no. */
+static struct walker *idle_walker(struct walkers *walkers, unsigned place)
+{
+    struct walker **walker = &walkers->all[place];
+
+    if (walkers->out[place])
+        return NULL;
+    if (!*walker &&
+        walker_new(walk_new_idle, walkers->service->store, walkers->allowed, walker) < 0)
+        return NULL; /* the others do without */
+    return walk_ended((*walker)->walk) ? *walker : NULL;
+}
+
+/* Lets those that have nothing to do help the one whose batch has been taken. */
+static void share(struct walkers *walkers)
+{
+    struct walk *giver = walkers->current ? walkers->current->walk : NULL;
+
+    walkers->current = NULL;
+    for (unsigned i = 0; i < WALKERS_MAX && giver && walk_can_share(giver); i++) {
+        struct walker *taker = idle_walker(walkers, i);
+
+        if (taker)
+            walk_share(giver, taker->walk);
+    }
+}
+
+/* Orders the next batch of each that has one. Returns how many are out, or an error. */
+static int order(struct walkers *walkers)
+{
+    int out = 0;
+
+    walkers->failed = NULL;
+    for (unsigned i = 0; i < WALKERS_MAX; i++) {
+        struct walker *walker = walkers->all[i];
+        int r;
+
+        if (!walkers->out[i] && walker && !walk_ended(walker->walk)) {
+            walker->may_rest = valve_reply_waits_for_client(walkers->call);
+            walkers->all[i] = NULL; /* the pool's, if this fails */
+            r = valve_call_order(walkers->call, &walker->job);
+            if (r < 0)
+                return r;
+            walkers->all[i] = walker;
+            walkers->out[i] = &walker->job;
+        }
+        out += walkers->out[i] != NULL;
+    }
+    return out;
+}
+
+/*
+ * Waits for the batch of one of so many that are out. One for which something is short stands still
+ * while others go on; when all do, that is the result.
+ */
+static int await_batch(struct walkers *walkers, int out)
+{
+    int r = 0;
+
+    while (out-- > 0) {
+        unsigned i;
+
+        r = valve_call_await(walkers->call, walkers->out, WALKERS_MAX, &i);
+        walkers->failed = NULL;
+        if (r < 0)
+            return r;
+        walkers->out[i] = NULL;
+        r = walkers->all[i]->result;
+        if (r == 0)
+            walkers->current = walkers->all[i];
+        else
+            walkers->failed = walkers->all[i]->walk;
+        if (!store_is_shortage(r))
+            break;
+    }
+    return r;
+}
+
+int walkers_next(struct walkers *walkers, struct walk **ret_walk)
+{
+    uint64_t deadline = valve_deadline(walkers->service->io_timeout), pause = PAUSE_FIRST;
+
+    share(walkers);
+    for (;;) {
+        uint64_t wake;
+        int r = order(walkers);
+
+        if (r > 0)
+            r = await_batch(walkers, r);
+        wake = valve_clock_now() + pause;
+        if (!store_is_shortage(r) || wake > deadline) {
+            *ret_walk = r == 0 && walkers->current ? walkers->current->walk : NULL;
+            return r;
+        }
+        r = valve_call_sleep(walkers->call, wake);
+        if (r < 0)
+            return r;
+        pause = pause < PAUSE_LONGEST ? pause * 2 : pause;
+    }
+}

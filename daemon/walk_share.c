@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Sharing a walk: what one knows that it has still to do, another takes half of.
+ */
+#include <config.h>
+
+#include <string.h>
+
+#include "daemon/walk_internal.h"
+
+/* Fewer bytes of entries than this are looked at sooner than given away. */
+#define ENTRIES_SHARED 8192
+
+static const struct level *last_level(const struct walk *walk)
+{
+    return &walk->levels[walk->depth - 1];
+}
+
+/* Where the subdirectories of a level end in walk->names. */
+static size_t names_end(const struct walk *walk, size_t level)
+{
+    return level + 1 < walk->depth ? walk->levels[level + 1].names : walk->names.used;
+}
+
+/* The level nearest to the root that has subdirectories still to be walked; `depth` if none has. */
+static size_t level_with_names(const struct walk *walk)
+{
+    size_t level = 0;
+
+    while (level < walk->depth && walk->levels[level].names == names_end(walk, level))
+        level++;
+    return level;
+}
+
+static bool has_other_work(const struct walk *walk, size_t level)
+{
+    return level + 1 < walk->depth || walk->next_entry < walk->entries_end ||
+           !last_level(walk)->ended;
+}
+
+/* How many bytes of a level's names to give: of half of them, or of the only one. 0: none. */
+static size_t names_to_give(const struct walk *walk, size_t level)
+{
+    const char *names = walk->names.data + walk->levels[level].names;
+    size_t size = names_end(walk, level) - walk->levels[level].names;
+    size_t half = (size - 1) / 2;
+
+    half += strlen(names + half) + 1;
+    if (half == size)
+        half = strlen(names) + 1;
+    return half < size || has_other_work(walk, level) ? half : 0;
+}
+
+static bool has_entries_to_give(const struct walk *walk)
+{
+    return walk->entries_end - walk->next_entry >= ENTRIES_SHARED;
+}
+
+bool walk_can_share(const struct walk *walk)
+{
+    size_t level = level_with_names(walk);
+
+    return level < walk->depth ? names_to_give(walk, level) > 0 : has_entries_to_give(walk);
+}
+
+/* Has an ended walk begin at a level of another, where it is to read nothing. */
+static bool begin_at(struct walk *taker, const struct walk *giver, size_t index)
+{
+    const struct level *level = &giver->levels[index];
+
+    if (walk_grow((void **)&taker->levels, &taker->room, 0, 1, sizeof *level) < 0)
+        return false;
+    taker->levels[0] = (struct level){
+        .identity = level->identity,
+        .descriptor = -1,
+        .ended = true,
+        .path_size = level->path_size,
+    };
+    taker->depth = taker->closed = 1;
+    taker->path_size = level->path_size;
+    memcpy(taker->path, giver->path, level->path_size);
+    taker->path[level->path_size] = '\0';
+    taker->started = true;
+    return true;
+}
+
+/* The taker opens each by its path: it never needs the directory that they are in. */
+static bool give_names(struct walk *giver, struct walk *taker, size_t level)
+{
+    size_t start = giver->levels[level].names, size = names_to_give(giver, level);
+    struct names *names = &giver->names;
+
+    if (size == 0 || walk_grow((void **)&taker->names.data, &taker->names.room, 0, size, 1) < 0 ||
+        !begin_at(taker, giver, level))
+        return false;
+    memcpy(taker->names.data, names->data + start, size);
+    taker->names.used = size;
+    memmove(names->data + start, names->data + start + size, names->used - start - size);
+    names->used -= size;
+    for (size_t i = level + 1; i < giver->depth; i++)
+        giver->levels[i].names -= size;
+    return true;
+}
+
+/* The taker opens the directory for itself, and looks whether it is the same. */
+static bool give_entries(struct walk *giver, struct walk *taker)
+{
+    size_t half = giver->next_entry + (giver->entries_end - giver->next_entry) / 2;
+    size_t start = giver->next_entry;
+
+    if (!has_entries_to_give(giver) || !begin_at(taker, giver, giver->depth - 1))
+        return false;
+    while (start < half)
+        start += ((const struct dirent64 *)(const void *)(giver->entries + start))->d_reclen;
+    taker->next_entry = 0;
+    taker->entries_end = giver->entries_end - start;
+    memcpy(taker->entries, giver->entries + start, taker->entries_end);
+    giver->entries_end = start;
+    return true;
+}
+
+bool walk_share(struct walk *giver, struct walk *taker)
+{
+    size_t level = level_with_names(giver);
+
+    return level < giver->depth ? give_names(giver, taker, level) : give_entries(giver, taker);
+}

@@ -111,6 +111,18 @@ static void print_resources(const struct overview *overview, struct output *outp
          SUM(overview, "process_cpu_seconds_total"));
 }
 
+/* Nothing of it where none is kept. */
+static void print_cache(const struct overview *overview, struct output *output)
+{
+    double hits = SUM(overview, "valve_cache_hits_total");
+    double asked = hits + SUM(overview, "valve_cache_misses_total");
+
+    if (asked > 0)
+        line(output, "cache        %.0f names, %.1f %% of lookups found there, %.0f forgotten",
+             SUM(overview, "valve_cache_names"), 100 * hits / asked,
+             SUM(overview, "valve_cache_forgotten_total"));
+}
+
 static void print_faults(const struct overview *overview, struct output *output)
 {
     line(output, "faults       memory %.0f, stacks %.0f, descriptors %.0f, log lines lost %.0f",
@@ -220,6 +232,7 @@ void overview_print(const struct overview *overview, struct output *output)
     print_traffic(overview, output);
     print_connections(overview, output);
     print_resources(overview, output);
+    print_cache(overview, output);
     print_faults(overview, output);
     line(output, "%s", "");
     print_methods(overview, output);

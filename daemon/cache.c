@@ -197,14 +197,22 @@ void cache_take_changes(void *context)
 
 /* ---- What is found -------------------------------------------------------------------------- */
 
+static int miss(struct cache *cache)
+{
+    count(&cache->misses, 1);
+    return -EAGAIN;
+}
+
 int cache_find(struct cache *cache, uint64_t batch, const char *path, struct cached *ret_cached)
 {
     size_t size = strlen(path);
     struct known *known;
     uint64_t hash;
 
-    if (!cache || cache->table.count == 0)
+    if (!cache)
         return -EAGAIN;
+    if (cache->table.count == 0)
+        return miss(cache);
     hash = known_hash(&cache->table, path, size);
     known = known_find(&cache->table, path, size, hash);
     if (known && cache->batch != batch) {
@@ -213,7 +221,7 @@ int cache_find(struct cache *cache, uint64_t batch, const char *path, struct cac
         known = known_find(&cache->table, path, size, hash);
     }
     if (!known || known->kind == KNOWN_DIRECTORY || known->learned == cache->taken)
-        return -EAGAIN;
+        return miss(cache);
     count(&cache->hits, 1);
     if (known->uses < USES_MOST)
         known->uses++;
@@ -304,18 +312,25 @@ static struct known *learn_directory(struct cache *cache, struct known *parent, 
     size_t size = strlen(path);
     struct known *known = known_find(&cache->table, path, size,
                                      known_hash(&cache->table, path, size));
+    enum store_keeping keeping;
     int watch;
 
     if (known)
         return known->kind == KNOWN_DIRECTORY ? known : NULL;
     if (store_try_find(cache->store, *path ? path : ".", &found) < 0 ||
-        found.kind != STORE_DIRECTORY || !prove(cache, *path ? path : ".", &found, &watch))
+        found.kind != STORE_DIRECTORY)
+        return NULL;
+    keeping = store_keeping_in(cache->store, &found);
+    if (keeping == STORE_KEEP_NOTHING || !prove(cache, *path ? path : ".", &found, &watch))
+        return NULL;
+    /* By one name only: what is told of a name in it is told once. */
+    if (known_find_watched(&cache->table, watch))
         return NULL;
     known = known_add(&cache->table, parent, KNOWN_DIRECTORY, path, size);
     if (known) {
         known_set_watch(&cache->table, known, watch);
-        known->folds_case = store_folds_case(cache->store, &found);
-    } else if (!known_find_watched(&cache->table, watch)) {
+        known->keeps_absence = keeping == STORE_KEEP_ALL;
+    } else {
         changes_unwatch(cache->changes, watch);
     }
     return known;
@@ -356,7 +371,7 @@ static struct known *add_name(struct cache *cache, struct known *way, enum known
 
 static void learn_absence(struct cache *cache, struct known *way, const char *path)
 {
-    if (!way->folds_case)
+    if (way->keeps_absence)
         add_name(cache, way, KNOWN_ABSENT, path);
 }
 
@@ -400,17 +415,30 @@ static void learn(struct cache *cache, const char *path)
     prune(cache, way);
 }
 
+/* One that was too large to be read here may be so no more. */
+static void note_size(struct known *known)
+{
+    struct store_info info;
+
+    if (known->kind == KNOWN_FILE && store_try_stat_open(known->descriptor, &info) == 0)
+        known->size = info.size;
+}
+
 void cache_learn(struct cache *cache, const char *path)
 {
     size_t size = strlen(path);
+    struct known *known;
     uint64_t hash;
 
     if (!cache)
         return;
-    count(&cache->misses, 1);
     hash = known_hash(&cache->table, path, size);
-    if (cache->is_blind || known_find(&cache->table, path, size, hash) ||
-        !is_asked_again(cache, hash))
+    known = known_find(&cache->table, path, size, hash);
+    if (known) {
+        note_size(known);
+        return;
+    }
+    if (cache->is_blind || !is_asked_again(cache, hash))
         return;
     while (cache->probation.count + cache->proven.count >= cache->most)
         make_place(cache);

@@ -21,14 +21,14 @@ struct known {
     struct known *previous, *next;              /* others of the parent, in a ring */
     struct known *older, *newer;                /* in the queue it stands in: see cache.c */
     struct known_queue *queue;
-    uint64_t hash;    /* of the path */
-    uint64_t learned; /* how often all news had been taken when it was proven */
-    uint64_t size;    /* of the file when it was read last */
-    int descriptor;   /* of the file, or -1 */
-    int watch;        /* number of its watch, or -1 */
-    uint8_t kind;     /* enum known_kind */
-    uint8_t uses;     /* since it was judged last, up to a few */
-    bool folds_case;  /* of a directory: one file has many names there */
+    uint64_t hash;      /* of the path */
+    uint64_t learned;   /* how often all news had been taken when it was proven */
+    uint64_t size;      /* of the file when it was read last */
+    int descriptor;     /* of the file, or -1 */
+    int watch;          /* number of its watch, or -1 */
+    uint8_t kind;       /* enum known_kind */
+    uint8_t uses;       /* since it was judged last, up to a few */
+    bool keeps_absence; /* of a directory: what is not there comes to be by its own name */
     uint16_t path_size;
     char path[]; /* terminated; "" is the root */
 };

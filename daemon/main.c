@@ -45,6 +45,7 @@ struct valved {
     struct store *store;
     struct service service;
     struct caches *caches; /* NULL where nothing is kept */
+    struct metrics_sources sources;
     struct valve_service rpc;
     struct access *accesses; /* one for each listener */
     struct valve_server *server;
@@ -308,10 +309,11 @@ static bool open_metrics(struct valved *valved)
         .mode = METRICS_MODE,
         .group = (gid_t)-1,
         .more = metrics_add,
-        .context = &valved->log,
+        .context = &valved->sources,
     };
     struct valve_error error;
 
+    valved->sources = (struct metrics_sources){.log = &valved->log, .caches = valved->caches};
     if (valved->config.metrics_address.size == 0 ||
         valve_server_listen_metrics(valved->server, &options, &error) == 0)
         return true;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Figures of the process, by the names that Prometheus has for them everywhere.
+ * Figures of the process, by the names that Prometheus has for them everywhere, of the log, and of
+ * the caches.
  */
 #include <config.h>
 
@@ -12,8 +13,6 @@
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
-
-#include "daemon/log.h"
 
 static struct timespec started;
 
@@ -114,16 +113,53 @@ static const struct valve_figure lines_lost = {
 static const struct valve_figure build_info = {
     "valve_build_info", "Always 1; the version is in the label.", VALVE_GAUGE};
 
+static const struct valve_figure cache_hits = {"valve_cache_hits_total",
+                                               "Names asked for that were known.", VALVE_COUNTER};
+
+static const struct valve_figure cache_misses = {
+    "valve_cache_misses_total", "Names that were looked up because they were not known.",
+    VALVE_COUNTER};
+
+static const struct valve_figure cache_names = {
+    "valve_cache_names", "Names known now: files kept open, and names of nothing.", VALVE_GAUGE};
+
+static const struct valve_figure cache_forgotten = {
+    "valve_cache_forgotten_total",
+    "Times that a change made a name, and what lies beneath, unknown.", VALVE_COUNTER};
+
+static const struct valve_figure cache_lost = {
+    "valve_cache_lost_total", "Times that a worker forgot all names, as after a mount.",
+    VALVE_COUNTER};
+
+static void add(const struct valve_figure *figure, double value, valve_take_sample take,
+                void *context)
+{
+    const struct valve_sample sample = {.figure = figure, .value = value};
+
+    take(context, &sample);
+}
+
+static void add_caches(const struct caches *caches, valve_take_sample take, void *context)
+{
+    struct cache_figures sum;
+
+    caches_get_figures(caches, &sum);
+    add(&cache_hits, (double)sum.hits, take, context);
+    add(&cache_misses, (double)sum.misses, take, context);
+    add(&cache_names, (double)sum.names, take, context);
+    add(&cache_forgotten, (double)sum.forgotten, take, context);
+    add(&cache_lost, (double)sum.lost, take, context);
+}
+
 void metrics_add(void *context, valve_take_sample take, void *take_context)
 {
-    struct valve_sample sample = {
+    const struct metrics_sources *sources = context;
+    const struct valve_sample sample = {
         .figure = &build_info, .labels = {{"version", PACKAGE_VERSION}}, .value = 1};
 
     take(take_context, &sample);
-    sample = (struct valve_sample){.figure = &lines_lost, .value = (double)log_lost(context)};
-    take(take_context, &sample);
-    for (size_t i = 0; i < sizeof figures / sizeof figures[0]; i++) {
-        sample = (struct valve_sample){.figure = &figures[i].figure, .value = figures[i].value()};
-        take(take_context, &sample);
-    }
+    add(&lines_lost, (double)log_lost(sources->log), take, take_context);
+    add_caches(sources->caches, take, take_context);
+    for (size_t i = 0; i < sizeof figures / sizeof figures[0]; i++)
+        add(&figures[i].figure, figures[i].value(), take, take_context);
 }

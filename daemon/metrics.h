@@ -1,13 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What valved adds to the figures of its server: those of the process, and of its log.
+ * What valved adds to the figures of its server: those of the process, of its log and its caches.
  */
 #ifndef VALVED_METRICS_H
 #define VALVED_METRICS_H
 
+#include "daemon/caches.h"
+#include "daemon/log.h"
 #include "valve.h"
 
-/* For valve_metrics_options.more; the context is the struct log. Main thread. */
+/* What has figures of its own. */
+struct metrics_sources {
+    const struct log *log;
+    const struct caches *caches; /* or NULL */
+};
+
+/* For valve_metrics_options.more; the context is the struct metrics_sources. Main thread. */
 void metrics_add(void *context, valve_take_sample take, void *take_context);
 
 /* Notes when the process was started, which is about now. */

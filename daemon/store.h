@@ -191,8 +191,14 @@ static inline bool store_is_same(const struct store_identity *a, const struct st
 int store_try_open_found(const struct store *store, const struct store_found *found,
                          struct store_file *ret_file);
 
-/* Whether, in the directory that was found, names that differ may be those of one file. */
-bool store_folds_case(const struct store *store, const struct store_found *found);
+/* What may be kept of the names in a directory that was found. */
+enum store_keeping {
+    STORE_KEEP_ALL,
+    STORE_KEEP_FILES,   /* names that differ may be those of one file: that there is none may change
+                           without a word of that name */
+    STORE_KEEP_NOTHING, /* encrypted: as long as a file is open its key cannot be taken away */
+};
+enum store_keeping store_keeping_in(const struct store *store, const struct store_found *found);
 
 /* ---- Errors --------------------------------------------------------------------- */
 

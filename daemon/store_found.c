@@ -83,15 +83,19 @@ int store_try_open_found(const struct store *store, const struct store_found *fo
 }
 
 /* What cannot be asked folds nothing. XFS, which may do it as a whole, tells in another way. */
-bool store_folds_case(const struct store *store, const struct store_found *found)
+enum store_keeping store_keeping_in(const struct store *store, const struct store_found *found)
 {
     cleanup(cleanup_descriptor) int descriptor = -1;
     int flags = 0;
 
     if (store->file_system == XFS_SUPER_MAGIC)
-        return true;
+        return STORE_KEEP_FILES;
     if (store_reopen(store, found->descriptor, O_RDONLY | O_DIRECTORY | O_NONBLOCK | O_CLOEXEC,
                      &descriptor) < 0)
-        return true;
-    return ioctl(descriptor, FS_IOC_GETFLAGS, &flags) == 0 && (flags & FS_CASEFOLD_FL);
+        return STORE_KEEP_FILES;
+    if (ioctl(descriptor, FS_IOC_GETFLAGS, &flags) < 0)
+        return STORE_KEEP_ALL;
+    if (flags & FS_ENCRYPT_FL)
+        return STORE_KEEP_NOTHING;
+    return flags & FS_CASEFOLD_FL ? STORE_KEEP_FILES : STORE_KEEP_ALL;
 }

@@ -278,6 +278,22 @@ START_TEST(test_lengths)
 }
 END_TEST
 
+/* Too large, it is read by others; but they say when it is not so any more. */
+START_TEST(test_small_again)
+{
+    struct cached cached;
+
+    tree_filled(&tree, "root/f", VALVE_REPLY_BUFFER + 1);
+    ask_until_known("f");
+    ck_assert_int_eq(find("f", &cached), 0);
+    ck_assert_uint_eq(cached_room(&cached), 0);
+    tree_filled(&tree, "root/f", 1);
+    cache_learn(cache, "f");
+    ck_assert_int_eq(find("f", &cached), 0);
+    ck_assert_uint_ge(cached_room(&cached), 1);
+}
+END_TEST
+
 START_TEST(test_out_of_date_over_a_wait)
 {
     struct cached cached;
@@ -713,6 +729,7 @@ static TCase *cache_tests(void)
     tcase_add_test(tcase, test_deep);
     tcase_add_test(tcase, test_content_is_fresh);
     tcase_add_test(tcase, test_lengths);
+    tcase_add_test(tcase, test_small_again);
     tcase_add_test(tcase, test_out_of_date_over_a_wait);
     tcase_add_loop_test(tcase, test_change_of_file, 0, files);
     tcase_add_loop_test(tcase, test_change_before_it_is_believed, 0, files);

@@ -337,6 +337,22 @@ class Counts(unittest.TestCase):
         self.assertGreater(figures.get("process_cpu_seconds_total"), 0)
         self.assertEqual(figures.get("valve_log_lines_lost_total"), 0)
 
+    def test_cache(self):
+        """A name is known when it is asked for the second time, and until it is changed."""
+        metered = self.enterContext(Metered(server={"workers": 1}, files={"cache": 64}))
+        path = metered.server.write("f", b"content")
+        with metered.server.connect() as wire:
+            for _ in range(5):
+                wire.ask({"Size": "f"})
+            metered.expect(2, "valve_cache_misses_total")
+            metered.expect(3, "valve_cache_hits_total")
+            metered.expect(1, "valve_cache_names")
+            path.unlink()
+            self.assertEqual(wire.ask({"Exists": "f"}), {"Exists": False})
+        metered.expect(0, "valve_cache_names")
+        self.assertGreater(metered.scrape().get("valve_cache_forgotten_total"), 0)
+        metered.expect(0, "valve_cache_lost_total")
+
     def test_lost_log_lines(self):
         """Nobody reads the log any more: the service goes on, and counts what is missing."""
         directory = support.scratch(self)
@@ -377,6 +393,7 @@ class Status(unittest.TestCase):
 
     def expect_table(self, text):
         self.assertRegex(text, r"requests +15\b.* 3 errors")
+        self.assertRegex(text, r"(?m)^cache +\d+ names, [1-9]\d*\.\d % of lookups found there")
         self.assertRegex(text, r"(?m)^Exists +12 .* 0 ")
         self.assertRegex(text, r"(?m)^Size +3 .* 3 ")
         self.assertRegex(text, r"(?m)^WORKER +TURNS")

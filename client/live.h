@@ -15,7 +15,9 @@ bool live_is_possible(void);
 void live_begin(void);
 void live_end(void);
 
-/* ^C and other signals that end things only say so to live_wait() and live_goes_on() from here on. */
+/*
+ * ^C and other signals that end things only say so to live_wait() and live_goes_on() from here on.
+ */
 void live_catch_signals(void);
 
 /* Waits for so long (ns). Whether to go on: no `q`, ^C, end of input or signal came. */

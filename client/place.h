@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Where fetched files go: stdout, one file, the current directory, or their paths below a directory.
+ * Where fetched files go: stdout, one file, the current directory, or their paths below a
+ * directory.
  *
  * Neither a server nor a list of names can make anything be written elsewhere: names are checked,
  * and below the directory no symbolic link is followed.

@@ -38,8 +38,8 @@ int session_next(struct session *session, struct valve_pending **ret_pending);
 void session_fail(struct session *session, int error);
 
 /*
- * An item failed (`name` NULL: the request has none): `error` is "code: words", or with STATUS_LOCAL
- * only words. Prints it and counts it.
+ * An item failed (`name` NULL: the request has none): `error` is "code: words", or with
+ * STATUS_LOCAL only words. Prints it and counts it.
  */
 void session_item_failed(struct session *session, const char *name, size_t size,
                          struct valve_text error, enum status why);

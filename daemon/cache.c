@@ -26,8 +26,12 @@
 #define ASKED_FACTOR   4
 #define ASKED_TOGETHER 8
 
-/* Levels of directories on the way to a name: each is a watch of the kernel's. */
-#define LEVELS_MOST 32
+/*
+ * Levels of directories on the way to a name, and names and directories for each name: each is a
+ * watch.
+ */
+#define LEVELS_MOST    32
+#define WATCHES_FACTOR 4
 
 struct cache {
     const struct store *store;
@@ -255,9 +259,13 @@ size_t cached_room(const struct cached *cached, size_t most)
 
 int cached_open(const struct cached *cached, struct store_file *ret_file)
 {
-    if (!is_current(cached))
-        return -EAGAIN;
-    return store_try_open_again(cached->cache->store, cached->known->descriptor, ret_file);
+    int r = is_current(cached)
+                ? store_try_open_again(cached->cache->store, cached->known->descriptor, ret_file)
+                : -EAGAIN;
+
+    if (r == 0)
+        cached->known->size = ret_file->info.size; /* which may have room now, or no more */
+    return r;
 }
 
 int cached_read(const struct cached *cached, uint8_t *buffer, size_t capacity, size_t *ret_size)
@@ -336,7 +344,9 @@ static struct known *learn_directory(struct cache *cache, struct known *parent, 
     return known;
 }
 
-/* The directory that a path is in, and with it those on the way to it. *ret_last: the last of them. */
+/*
+ * The directory that a path is in, and with it those on the way to it. *ret_last: the last of them.
+ */
 static bool learn_way(struct cache *cache, const char *path, struct known **ret_last)
 {
     struct known *known = learn_directory(cache, NULL, "");
@@ -375,7 +385,7 @@ static void learn_absence(struct cache *cache, struct known *way, const char *pa
         add_name(cache, way, KNOWN_ABSENT, path);
 }
 
-/* The order is what makes it true: watched, then opened, then found again. */
+/* The order is what makes it true: watched, then found again, then opened. */
 static void learn_file(struct cache *cache, struct known *way, const char *path,
                        const struct store_found *found)
 {
@@ -415,32 +425,18 @@ static void learn(struct cache *cache, const char *path)
     prune(cache, way);
 }
 
-/* One that was too large to be read here may be so no more. */
-static void note_size(struct known *known)
-{
-    struct store_info info;
-
-    if (known->kind == KNOWN_FILE && store_try_stat_open(known->descriptor, &info) == 0)
-        known->size = info.size;
-}
-
 void cache_learn(struct cache *cache, const char *path)
 {
     size_t size = strlen(path);
-    struct known *known;
     uint64_t hash;
 
-    if (!cache)
+    if (!cache || cache->is_blind)
         return;
     hash = known_hash(&cache->table, path, size);
-    known = known_find(&cache->table, path, size, hash);
-    if (known) {
-        note_size(known);
+    if (known_find(&cache->table, path, size, hash) || !is_asked_again(cache, hash))
         return;
-    }
-    if (cache->is_blind || !is_asked_again(cache, hash))
-        return;
-    while (cache->probation.count + cache->proven.count >= cache->most)
+    while (cache->probation.count + cache->proven.count >= cache->most ||
+           cache->table.count >= cache->most * WATCHES_FACTOR)
         make_place(cache);
     learn(cache, path);
 }

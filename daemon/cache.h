@@ -4,9 +4,9 @@
  * Never a byte of a file, so what is read is what the file holds now, however it was written.
  *
  * A name is taken in when it is asked for the second time of late, so that whoever reads everything
- * once leaves no trace; how long it stays depends on how often it was found since (after S3-FIFO: Yang et al., "FIFO
- * queues are all you need for cache eviction", SOSP 2023). Whatever may have changed the meaning of a name (of its own or of
- * a directory before it) takes it out again.
+ * once leaves no trace; how long it stays depends on how often it was found since (after S3-FIFO:
+ * Yang et al., "FIFO queues are all you need for cache eviction", SOSP 2023). Whatever may have
+ * changed the meaning of a name (of its own or of a directory before it) takes it out again.
  *
  * A name is proven, not believed. Each directory on its way and the file itself are watched first,
  * and looked at once more by name then: what happens later is told. Before a name that is known is
@@ -33,8 +33,8 @@ struct cache_options {
 };
 
 /*
- * -EOPNOTSUPP where the storage is none whose names may be kept; -EMFILE, -ENOMEM and the like where
- * there is no news of changes to be had: the server goes on without.
+ * -EOPNOTSUPP where the storage is none whose names may be kept; -EMFILE, -ENOMEM and the like
+ * where there is no news of changes to be had: the server goes on without.
  */
 int cache_new(const struct cache_options *options, struct cache **ret_cache);
 
@@ -45,7 +45,9 @@ void cache_free(struct cache *cache);
 int cache_descriptor(const struct cache *cache);
 void cache_take_changes(void *cache);
 
-/* What a name was found to lead to. It may be kept over a wait, and knows when it is out of date. */
+/*
+ * What a name was found to lead to. It may be kept over a wait, and knows when it is out of date.
+ */
 struct cached {
     struct cache *cache;
     struct known *known;

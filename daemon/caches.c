@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The caches of all workers, and what ties them to the server: its loop, which tells of changes, and
- * its I/O pool, which closes what was removed.
+ * The caches of all workers, and what ties them to the server: its loop, which tells of changes,
+ * and its I/O pool, which closes what was removed.
  */
 #include <config.h>
 

@@ -15,8 +15,8 @@ struct changes;
 /* What is told of what is watched. Numbers are those of changes_watch(). */
 struct changes_listener {
     /*
-     * It was moved, removed, or its permissions or its number of links were changed: what is known of
-     * its names may be wrong.
+     * It was moved, removed, or its permissions or its number of links were changed: what is known
+     * of its names may be wrong.
      */
     void (*touched)(void *context, int number);
     /* In this directory that name came to be, or went. */
@@ -28,7 +28,8 @@ struct changes_listener {
 };
 
 /*
- * One for each thread that wants to know. -ENOSYS where there is no such news; -EMFILE and the like.
+ * One for each thread that wants to know. -ENOSYS where there is no such news; -EMFILE and the
+ * like.
  */
 int changes_new(struct changes **ret_changes);
 void changes_free(struct changes *changes);

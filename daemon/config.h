@@ -178,9 +178,9 @@ int config_load(const struct options *options, struct config *ret_config,
 /*
  * Chooses what was left to `auto`, for a process that may use `cpus` CPUs and has raised its
  * descriptor limit to `descriptor_limit`: a worker for each CPU, twice as many I/O threads but at
- * least 4, and shares of the descriptors as valve.ini(5) says. What was set is kept, except that the
- * cache is lowered to half of the descriptors, and max_files to a quarter. More connections than are
- * left are the server's to refuse, which says so.
+ * least 4, and shares of the descriptors as valve.ini(5) says. What was set is kept, except that
+ * the cache is lowered to half of the descriptors, and max_files to a quarter. More connections
+ * than are left are the server's to refuse, which says so.
  */
 void config_resolve(struct config *config, unsigned cpus, uint64_t descriptor_limit);
 

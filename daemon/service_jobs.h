@@ -2,10 +2,11 @@
 /*
  * The store's calls that may block, as jobs of the I/O pool that a handler waits for.
  *
- * Each of these suspends the calling fiber, if it does not say otherwise. Want of a resource (descriptors, memory, or a name that
- * others keep renaming) is waited out for the service's io_timeout. Besides the errors of the
- * store's own call there are those of valve_call_run(): -ECANCELED, -ETIMEDOUT, -EBUSY. Whatever
- * happens, a job that nobody waits for any more frees what it holds.
+ * Each of these suspends the calling fiber, if it does not say otherwise. Want of a resource
+ * (descriptors, memory, or a name that others keep renaming) is waited out for the service's
+ * io_timeout. Besides the errors of the store's own call there are those of valve_call_run():
+ * -ECANCELED, -ETIMEDOUT, -EBUSY. Whatever happens, a job that nobody waits for any more frees what
+ * it holds.
  */
 #ifndef VALVED_SERVICE_JOBS_H
 #define VALVED_SERVICE_JOBS_H
@@ -13,8 +14,8 @@
 #include "daemon/service.h"
 
 /*
- * The descriptors of jobs_open(), jobs_read() and jobs_close() are the call's, by valve_call_hold():
- * one that the job owns, and one for whatever comes after it.
+ * The descriptors of jobs_open(), jobs_read() and jobs_close() are the call's, by
+ * valve_call_hold(): one that the job owns, and one for whatever comes after it.
  */
 #define JOBS_FILE_HELD 2
 
@@ -33,8 +34,8 @@ struct content {
 
 /*
  * As store_read(), from the file that is open at `path`, into heap memory that is the caller's to
- * free(). The job takes the file, and gives it back with its present info unless it was read, or the
- * job abandoned: then *file is closed.
+ * free(). The job takes the file, and gives it back with its present info unless it was read, or
+ * the job abandoned: then *file is closed.
  */
 int jobs_read(const struct service *service, struct valve_call *call, const char *path,
               struct store_file *file, struct content **ret_content);

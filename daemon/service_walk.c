@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Walks that share a tree. While the caller takes the batch of one the others go on; before that one
- * goes on itself, those that have ended get part of what it has left.
+ * Walks that share a tree. While the caller takes the batch of one the others go on; before that
+ * one goes on itself, those that have ended get part of what it has left.
  *
  * The pool has a walk for one batch, and works on none that was not ordered: while the caller waits
  * for its client, each stops at the end of its batch.

@@ -10,9 +10,9 @@
  *
  * A path is a C string that store_path_problem() has passed. A store is constant once it is made:
  * any number of threads may use it at once. Only what its root stands for may change: when the file
- * system there is dead and another of its kind is mounted in its place, that is served. Functions may wait for the disk, or for another
- * machine, and belong on a thread of the I/O pool; those named store_try_ never wait, and belong
- * on a worker.
+ * system there is dead and another of its kind is mounted in its place, that is served. Functions
+ * may wait for the disk, or for another machine, and belong on a thread of the I/O pool; those
+ * named store_try_ never wait, and belong on a worker.
  */
 #ifndef VALVED_STORE_H
 #define VALVED_STORE_H
@@ -90,8 +90,8 @@ int store_try_open(const struct store *store, const char *path, struct store_fil
 void store_close(struct store_file *file);
 
 /*
- * Whether closing it may take long: it is of remote storage, which is told, or its name is gone, and
- * its blocks go with the descriptor. Never waits. A file that is not open is closed soon.
+ * Whether closing it may take long: it is of remote storage, which is told, or its name is gone,
+ * and its blocks go with the descriptor. Never waits. A file that is not open is closed soon.
  */
 bool store_close_is_slow(const struct store_file *file);
 

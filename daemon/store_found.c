@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What the cache asks of the store: what a name leads to, without opening it, and whether that may be
- * kept.
+ * What the cache asks of the store: what a name leads to, without opening it, and whether that may
+ * be kept.
  */
 #include <config.h>
 

@@ -48,7 +48,9 @@ int store_resolve_by_hand(const struct store *store, const char *path, int flags
 /* O_NONBLOCK: not to wait for the holder of a lease on the file. */
 #define STORE_READ_FLAGS (O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC)
 
-/* Opens, by way of /proc, what is open already: it is the very same, its name is not asked again. */
+/*
+ * Opens, by way of /proc, what is open already: it is the very same, its name is not asked again.
+ */
 int store_reopen(const struct store *store, int descriptor, int flags, int *ret_descriptor);
 
 /* What is told of a file; times in nanoseconds, as far as they reach. */

@@ -67,7 +67,9 @@ int store_try_read_now(const struct store *store, int descriptor, uint8_t *buffe
     if (got < 0)
         return -EAGAIN;
     *ret_size = (size_t)got;
-    /* Less than was asked for is all there is, unless what follows is not in memory: whole pages. */
+    /*
+     * Less than was asked for is all there is, unless what follows is not in memory: whole pages.
+     */
     if ((size_t)got < capacity && (in_memory || got % PAGE_LEAST != 0))
         return 0;
     if (fstat(descriptor, &status) < 0)

@@ -42,8 +42,8 @@ int store_resolve(const struct store *store, const char *path, int flags, unsign
         .resolve = resolve_rules(store, how),
     };
     /*
-     * A mount anywhere on the machine at the same moment makes cached names look as if they were not:
-     * a second look costs a microsecond, a thread of the pool fifty.
+     * A mount anywhere on the machine at the same moment makes cached names look as if they were
+     * not: a second look costs a microsecond, a thread of the pool fifty.
      */
     unsigned again = how & STORE_RESOLVE_TRY ? 1 : 0;
     long descriptor;

@@ -422,9 +422,9 @@ struct valve_arena *valve_call_arena(struct valve_call *call);
  * run on its thread, and so does what valve_server_watch() calls. worker: which of them runs this
  * call, from 0 on.
  *
- * batch: numbers the batches of input of that worker, from 1. The requests of a batch are read, then
- * it gets its number, then they are started: what is found out under one number, about what they
- * were sent after, holds for all calls that are started under it.
+ * batch: numbers the batches of input of that worker, from 1. The requests of a batch are read,
+ * then it gets its number, then they are started: what is found out under one number, about what
+ * they were sent after, holds for all calls that are started under it.
  */
 unsigned valve_call_worker(const struct valve_call *call);
 uint64_t valve_call_batch(const struct valve_call *call);
@@ -471,7 +471,8 @@ int valve_call_run(struct valve_call *call, struct valve_job *job) VALVE_MUST_US
  *
  * await: waits until one of the jobs is done, and *ret_index tells which: that one is the caller's
  * again. NULL pointers among them, at least one of which must not be, are passed over. On an
- * error (as of run; -ETIMEDOUT for the first of them that has waited too long) they are all still out.
+ * error (as of run; -ETIMEDOUT for the first of them that has waited too long) they are all still
+ * out.
  * abandon: nobody waits for a job that was ordered any more: it is the pool's.
  */
 int valve_call_order(struct valve_call *call, struct valve_job *job) VALVE_MUST_USE;

@@ -74,8 +74,8 @@ void valve_scheduler_get_stats(const struct valve_scheduler *scheduler,
 unsigned valve_scheduler_measure(struct valve_scheduler *scheduler, unsigned most);
 
 /*
- * As many stacks as no fiber needed since the last survey, except `keep`, may go from now on. With a
- * survey every few seconds what load needs stays, and what one peak left behind goes.
+ * As many stacks as no fiber needed since the last survey, except `keep`, may go from now on. With
+ * a survey every few seconds what load needs stays, and what one peak left behind goes.
  */
 void valve_scheduler_survey(struct valve_scheduler *scheduler);
 

@@ -51,7 +51,9 @@ int valve_stack_pool_init(struct valve_stack_pool *pool, size_t stack_size, size
     return 0;
 }
 
-/* Emulators of Linux say yes to advice that they have never heard of: the kernel is asked to write. */
+/*
+ * Emulators of Linux say yes to advice that they have never heard of: the kernel is asked to write.
+ */
 static bool is_guard(void *guard)
 {
     return getrandom(guard, 1, GRND_NONBLOCK) < 0 && errno == EFAULT;

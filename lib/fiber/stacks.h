@@ -63,10 +63,14 @@ struct valve_stack *valve_stack_pool_map(struct valve_stack_pool *pool);
 /* Gives a stack back, be it the one that the caller is running on. No system call. */
 void valve_stack_pool_give(struct valve_stack_pool *pool, struct valve_stack *stack);
 
-/* Looks how deep free stacks went, at most so many of them that were used since. How many it did. */
+/*
+ * Looks how deep free stacks went, at most so many of them that were used since. How many it did.
+ */
 unsigned valve_stack_pool_measure(struct valve_stack_pool *pool, unsigned most);
 
-/* As many free stacks as were never needed since the last survey, but `keep`, are due from now on. */
+/*
+ * As many free stacks as were never needed since the last survey, but `keep`, are due from now on.
+ */
 void valve_stack_pool_survey(struct valve_stack_pool *pool);
 
 /*

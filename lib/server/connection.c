@@ -217,7 +217,9 @@ static void settle_watch(struct valve_worker *worker, struct valve_connection *c
     bool in = valve_intake_is_wanted(connection);
     bool out = (connection->flags & VALVE_CONNECTION_BLOCKED) != 0;
 
-    /* In a moment it is seen to again: what it waits for then costs no call of the kernel before. */
+    /*
+     * In a moment it is seen to again: what it waits for then costs no call of the kernel before.
+     */
     if (!out && (connection->flags & VALVE_CONNECTION_LISTED) && connection->watch == WATCH_READ)
         return;
     if (in && out)

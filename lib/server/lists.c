@@ -25,7 +25,9 @@ struct valve_connection *valve_attendance_take(struct valve_attendance_list *lis
     struct valve_connection *connection = valve_attendance_at(list, 0)->connection;
 
     list->head = (list->head + 1) & (list->room - 1);
-    /* From the beginning again: memory is touched for what is busy at once, not for all there is. */
+    /*
+     * From the beginning again: memory is touched for what is busy at once, not for all there is.
+     */
     if (--list->count == 0)
         list->head = 0;
     return connection;
@@ -58,7 +60,9 @@ int valve_worker_make_room(struct valve_worker *worker)
         return -ENOMEM;
     if (attendance_grow(&worker->attention, room) < 0)
         return -ENOMEM;
-    /* What doubling leaves behind, here and in libevent's map of descriptors, would stay resident. */
+    /*
+     * What doubling leaves behind, here and in libevent's map of descriptors, would stay resident.
+     */
     valve_os_trim_heap();
     return 0;
 }

@@ -80,7 +80,7 @@ uint64_t valve_log_queue_lost(struct valve_log_queue *queue)
     return lost;
 }
 
-/* ---- The thread, the only one that may wait for stderr ----------------------------------------- */
+/* ---- The thread, the only one that may wait for stderr --------------------------------------- */
 
 /* Copies whole lines from the front of the ring; they stay there. The lock is held. */
 static size_t peek(const struct valve_log_queue *queue, char *piece)
@@ -188,7 +188,7 @@ static void *log_main(void *argument)
     return NULL;
 }
 
-/* ---- Making and ending ------------------------------------------------------------------------- */
+/* ---- Making and ending ----------------------------------------------------------------------- */
 
 /* Detached: while nobody reads stderr it could never be joined. Signals are for other threads. */
 static int start_thread(struct valve_log_queue *queue)

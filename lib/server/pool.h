@@ -28,8 +28,8 @@ struct valve_pool_stats {
 };
 
 /*
- * Starts the threads. Some of them, at least one, take nothing but metadata jobs; besides them there
- * are half as many for bulk jobs alone. 0 or -errno.
+ * Starts the threads. Some of them, at least one, take nothing but metadata jobs; besides them
+ * there are half as many for bulk jobs alone. 0 or -errno.
  */
 int valve_pool_new(unsigned threads, struct valve_pool **ret_pool);
 

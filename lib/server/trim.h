@@ -10,8 +10,8 @@
 #define VALVE_TRIM_EVERY (10 * UINT64_C(1000000000)) /* ns */
 
 /*
- * At the end of a turn: looks whether it is time, and does a bounded part of it. Whether it did: the
- * turn took longer then.
+ * At the end of a turn: looks whether it is time, and does a bounded part of it. Whether it did:
+ * the turn took longer then.
  */
 bool valve_trim_turn(struct valve_worker *worker);
 

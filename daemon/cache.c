@@ -255,9 +255,13 @@ size_t cached_room(const struct cached *cached, size_t most)
 
 int cached_open(const struct cached *cached, struct store_file *ret_file)
 {
-    if (!is_current(cached))
-        return -EAGAIN;
-    return store_try_open_again(cached->cache->store, cached->known->descriptor, ret_file);
+    int r = -EAGAIN;
+
+    if (is_current(cached))
+        r = store_try_open_again(cached->cache->store, cached->known->descriptor, ret_file);
+    if (r == 0)
+        cached->known->size = ret_file->info.size; /* it may be small again */
+    return r;
 }
 
 int cached_read(const struct cached *cached, uint8_t *buffer, size_t capacity, size_t *ret_size)
@@ -415,30 +419,16 @@ static void learn(struct cache *cache, const char *path)
     prune(cache, way);
 }
 
-/* One that was too large to be read here may be so no more. */
-static void note_size(struct known *known)
-{
-    struct store_info info;
-
-    if (known->kind == KNOWN_FILE && store_try_stat_open(known->descriptor, &info) == 0)
-        known->size = info.size;
-}
-
 void cache_learn(struct cache *cache, const char *path)
 {
     size_t size = strlen(path);
-    struct known *known;
     uint64_t hash;
 
     if (!cache)
         return;
     hash = known_hash(&cache->table, path, size);
-    known = known_find(&cache->table, path, size, hash);
-    if (known) {
-        note_size(known);
-        return;
-    }
-    if (cache->is_blind || !is_asked_again(cache, hash))
+    if (cache->is_blind || known_find(&cache->table, path, size, hash) ||
+        !is_asked_again(cache, hash))
         return;
     while (cache->probation.count + cache->proven.count >= cache->most)
         make_place(cache);

@@ -259,10 +259,10 @@ size_t cached_room(const struct cached *cached, size_t most)
 
 int cached_open(const struct cached *cached, struct store_file *ret_file)
 {
-    int r = is_current(cached)
-                ? store_try_open_again(cached->cache->store, cached->known->descriptor, ret_file)
-                : -EAGAIN;
+    int r = -EAGAIN;
 
+    if (is_current(cached))
+        r = store_try_open_again(cached->cache->store, cached->known->descriptor, ret_file);
     if (r == 0)
         cached->known->size = ret_file->info.size; /* which may have room now, or no more */
     return r;

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """
-A short hunt for stale answers, and what it does not come to by itself. VALVE_TEST_FRESH=100000 makes
-it longer.
+A short hunt for stale answers, and what it does not come to by itself. VALVE_TEST_FRESH=100000
+makes it longer.
 """
 import fcntl
 import os

@@ -73,20 +73,27 @@ static void close_file(const struct cache *cache, int descriptor)
     store_close(&file);
 }
 
+static void end_known(const struct cache *cache, struct known *known)
+{
+    close_file(cache, known->descriptor);
+    free(known);
+}
+
 /* Takes one out that has no children. */
 static void remove_leaf(struct cache *cache, struct known *known)
 {
-    int watch = known->watch, descriptor = known->descriptor;
+    int watch = known->watch;
 
     if (known->queue) {
         known_queue_leave(known);
         count(&cache->names, (uint64_t)-1);
     }
-    known_remove(&cache->table, known);
+    known_take_out(&cache->table, known);
     cache->forgotten++;
     if (watch >= 0 && !known_find_watched(&cache->table, watch))
         changes_unwatch(cache->changes, watch);
-    close_file(cache, descriptor);
+    if (known->held == 0)
+        end_known(cache, known);
 }
 
 /* Directories that lead to nothing, from this one up. */
@@ -274,6 +281,27 @@ int cached_read(const struct cached *cached, uint8_t *buffer, size_t capacity, s
         return -EAGAIN;
     return store_try_read_now(cached->cache->store, cached->known->descriptor, buffer, capacity,
                               &cached->known->size, ret_size);
+}
+
+int cached_hold(const struct cached *cached, int *ret_descriptor, uint64_t *ret_size)
+{
+    struct store_info info;
+
+    if (cached_stat(cached, &info) < 0)
+        return -EAGAIN;
+    cached->known->size = info.size; /* which may have room now, or no more */
+    cached->known->held++;
+    *ret_descriptor = cached->known->descriptor;
+    *ret_size = info.size;
+    return 0;
+}
+
+void cached_let_go(const struct cached *cached)
+{
+    struct known *known = cached->known;
+
+    if (--known->held == 0 && known->is_out)
+        end_known(cached->cache, known);
 }
 
 /* ---- What is taken in ----------------------------------------------------------------------- */

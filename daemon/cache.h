@@ -81,6 +81,13 @@ int cached_read(const struct cached *cached, uint8_t *buffer, size_t capacity, s
  */
 int cached_open(const struct cached *cached, struct store_file *ret_file);
 
+/*
+ * Lends the descriptor of the file, and tells its length now, for a while in which the caller may
+ * wait: it stays open until it is let go of, once, whatever becomes of the name. -EAGAIN as above.
+ */
+int cached_hold(const struct cached *cached, int *ret_descriptor, uint64_t *ret_size);
+void cached_let_go(const struct cached *cached);
+
 /* Is told of a name that was not known, after the store was asked. */
 void cache_learn(struct cache *cache, const char *path);
 

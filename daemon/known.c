@@ -122,7 +122,7 @@ void known_set_watch(struct known_table *table, struct known *known, int watch)
     *list = known;
 }
 
-void known_remove(struct known_table *table, struct known *known)
+void known_take_out(struct known_table *table, struct known *known)
 {
     struct known **link = list_of_path(table, known->hash);
 
@@ -137,7 +137,7 @@ void known_remove(struct known_table *table, struct known *known)
     }
     leave_parent(known);
     table->count--;
-    free(known);
+    known->is_out = true;
 }
 
 void known_queue_append(struct known_queue *queue, struct known *known)

@@ -26,6 +26,8 @@ struct known {
     uint64_t size;      /* of the file when it was read last */
     int descriptor;     /* of the file, or -1 */
     int watch;          /* number of its watch, or -1 */
+    unsigned held;      /* by so many who send from it */
+    bool is_out;        /* of the table: it ends when nobody holds it any more */
     uint8_t kind;       /* enum known_kind */
     uint8_t uses;       /* since it was judged last, up to a few */
     bool keeps_absence; /* of a directory: what is not there comes to be by its own name */
@@ -66,8 +68,8 @@ struct known *known_add(struct known_table *table, struct known *parent, enum kn
 /* Says what watches it. */
 void known_set_watch(struct known_table *table, struct known *known, int watch);
 
-/* Takes it out and frees it; it has no children and stands in no queue. */
-void known_remove(struct known_table *table, struct known *known);
+/* Takes it out; it has no children and stands in no queue, and is the caller's to free(). */
+void known_take_out(struct known_table *table, struct known *known);
 
 void known_queue_append(struct known_queue *queue, struct known *known);
 void known_queue_leave(struct known *known);

@@ -268,21 +268,45 @@ static int take_turn(struct subject *subject, struct store_file *file)
     return r < 0 ? r : keep_open(subject, file);
 }
 
-/* Reads a small file that is known, by what is open of it. -EAGAIN: there is no such thing. */
-static int read_known(const struct subject *subject, struct files_get_reply reply, size_t *ret_size)
+/* Sends a large file that is known, if all that is needed is there at once. Else -EAGAIN. */
+static int send_known(const struct subject *subject, struct files_get_reply reply,
+                      const struct cached *cached, struct files_get_answer *ret_answer)
+{
+    uint64_t size;
+    int descriptor;
+
+    if (valve_reply_try_turn(subject->call) < 0 ||
+        !valve_call_try_hold(subject->call, JOBS_FILE_HELD))
+        return -EAGAIN;
+    if (cached_hold(cached, &descriptor, &size) == 0) {
+        *ret_answer = files_get_reply_content_file(reply, descriptor, 0, size, subject->path);
+        cached_let_go(cached);
+        return 0; /* its places are given back by the end of the call */
+    }
+    valve_call_let_go(subject->call, JOBS_FILE_HELD);
+    return -EAGAIN;
+}
+
+/* Answers with a file that is known, by what is open of it. -EAGAIN: it is to be opened. */
+static int answer_known(const struct subject *subject, struct files_get_reply reply,
+                        struct files_get_answer *ret_answer)
 {
     struct cached cached;
     uint8_t *data;
-    size_t room;
+    size_t room, size;
     int r = find_known(subject, &cached);
 
     if (r < 0)
         return r;
     room = cached_room(&cached, READ_MOST);
     if (room == 0)
-        return -EAGAIN;
+        return send_known(subject, reply, &cached, ret_answer);
     r = files_get_reply_content_reserve(reply, room, &data); /* which may wait */
-    return r < 0 ? r : cached_read(&cached, data, room, ret_size);
+    if (r == 0)
+        r = cached_read(&cached, data, room, &size);
+    if (r == 0)
+        *ret_answer = files_get_reply_content_done(reply, size);
+    return r;
 }
 
 /* Opens the file, by its name if it is not known. */
@@ -305,11 +329,12 @@ static int open_to_send(struct subject *subject, struct store_file *file)
 static struct files_get_answer get_content(struct subject *subject, struct files_get_reply reply,
                                            struct store_file *file)
 {
+    struct files_get_answer answer;
     size_t read;
-    int r = read_known(subject, reply, &read);
+    int r = answer_known(subject, reply, &answer);
 
     if (r == 0)
-        return files_get_reply_content_done(reply, read);
+        return answer;
     if (r == -EAGAIN)
         r = open_to_send(subject, file);
 

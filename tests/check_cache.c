@@ -314,6 +314,35 @@ START_TEST(test_out_of_date_over_a_wait)
 }
 END_TEST
 
+/* What is being sent stays open, and is closed once. */
+START_TEST(test_held_while_it_is_forgotten)
+{
+    unsigned before = tree_descriptors();
+    struct cached cached;
+    uint64_t size;
+    int descriptor;
+    char byte;
+
+    tree_file(&tree, "root/f", "1");
+    ask_until_known("f");
+    ck_assert_int_eq(find("f", &cached), 0);
+    ck_assert_int_eq(cached_hold(&cached, &descriptor, &size), 0);
+    ck_assert_int_eq(cached_hold(&cached, &descriptor, &size), 0);
+    ck_assert_uint_eq(size, 1);
+    take_away("root/f");
+    ck_assert_int_eq(look("f"), -EAGAIN);
+    ck_assert_int_eq(cached_hold(&cached, &descriptor, &size), -EAGAIN);
+    cached_let_go(&cached);
+    ck_assert_int_eq(pread(descriptor, &byte, 1, 0), 1);
+    ck_assert_int_eq(byte, '1');
+    cached_let_go(&cached);
+    ck_assert_uint_eq(tree_descriptors(), before);
+    ck_assert_uint_eq(closed_elsewhere, 1);
+    ask_until_known("f");
+    ck_assert_int_eq(look("f"), -ENOENT);
+}
+END_TEST
+
 /* ---- What happens to files ------------------------------------------------------------------- */
 
 static void file_removed(void)
@@ -733,6 +762,7 @@ static TCase *cache_tests(void)
     tcase_add_test(tcase, test_lengths);
     tcase_add_test(tcase, test_small_again);
     tcase_add_test(tcase, test_out_of_date_over_a_wait);
+    tcase_add_test(tcase, test_held_while_it_is_forgotten);
     tcase_add_loop_test(tcase, test_change_of_file, 0, files);
     tcase_add_loop_test(tcase, test_change_before_it_is_believed, 0, files);
     tcase_add_loop_test(tcase, test_change_of_absence, 0, sizeof of_absence / sizeof *of_absence);

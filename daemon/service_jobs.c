@@ -100,17 +100,18 @@ static int task_run(const struct service *service, struct valve_call *call, stru
     uint64_t deadline = valve_clock_now() + service->io_timeout, pause = PAUSE_FIRST;
 
     for (;;) {
-        uint64_t wake;
+        uint64_t now;
         int r = valve_call_run(call, &(*task)->job);
 
         if (r < 0) {
             *task = NULL;
             return r;
         }
-        wake = valve_clock_now() + pause;
-        if (!store_is_shortage((*task)->result) || wake > deadline)
+        now = valve_clock_now();
+        if (!store_is_shortage((*task)->result) || now >= deadline)
             return (*task)->result;
-        r = valve_call_sleep(call, wake);
+        /* The last try is when the time is up. */
+        r = valve_call_sleep(call, now + pause < deadline ? now + pause : deadline);
         if (r < 0)
             return r;
         pause = pause < PAUSE_LONGEST ? pause * 2 : pause;

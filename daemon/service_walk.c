@@ -184,17 +184,18 @@ int walkers_next(struct walkers *walkers, struct walk **ret_walk)
 
     share(walkers);
     for (;;) {
-        uint64_t wake;
+        uint64_t now;
         int r = order(walkers);
 
         if (r > 0)
             r = await_batch(walkers, r);
-        wake = valve_clock_now() + pause;
-        if (!store_is_shortage(r) || wake > deadline) {
+        now = valve_clock_now();
+        if (!store_is_shortage(r) || now >= deadline) {
             *ret_walk = r == 0 && walkers->current ? walkers->current->walk : NULL;
             return r;
         }
-        r = valve_call_sleep(walkers->call, wake);
+        /* The last try is when the time is up. */
+        r = valve_call_sleep(walkers->call, now + pause < deadline ? now + pause : deadline);
         if (r < 0)
             return r;
         pause = pause < PAUSE_LONGEST ? pause * 2 : pause;

@@ -120,7 +120,7 @@ class Descriptors(Limits):
         self.limit(resource.RLIMIT_NOFILE, self.lowest())
         begin = time.monotonic()
         self.assertEqual(support.error_code(wire.ask({"Size": "small"})), "busy")
-        self.assertGreaterEqual(time.monotonic() - begin, 0.19)  # the last try may be the early one
+        self.assertGreaterEqual(time.monotonic() - begin, 0.29)  # clocks differ a little
         self.limit(resource.RLIMIT_NOFILE, 1000)
         self.expect_service(wire)
 

@@ -101,7 +101,7 @@ struct known *known_add(struct known_table *table, struct known *parent, enum kn
 
     if (!known)
         return NULL;
-    known->kind = kind;
+    known->kind = (uint8_t)kind;
     known->descriptor = known->watch = -1;
     known->path_size = (uint16_t)size;
     memcpy(known->path, path, size);

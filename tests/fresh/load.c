@@ -18,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -124,22 +125,26 @@ static void start(pthread_t *thread, void *(*run)(void *), void *argument)
         fail("no thread", strerror(r));
 }
 
-static void *end_in_time(void *argument)
+static void on_alarm(int number)
 {
-    struct timespec wait = {.tv_sec = (time_t)options.seconds};
-
-    (void)argument;
-    wait.tv_nsec = (long)((options.seconds - (double)wait.tv_sec) * 1e9);
-    nanosleep(&wait, NULL);
+    (void)number;
     atomic_store(&the_run.is_over, true);
-    return NULL;
+}
+
+/* The time that is up, unless all is done before. */
+static void end_in_time(void)
+{
+    const struct sigaction action = {.sa_handler = on_alarm, .sa_flags = SA_RESTART};
+    struct itimerval when = {.it_value.tv_sec = (time_t)options.seconds};
+
+    when.it_value.tv_usec = (suseconds_t)((options.seconds - (double)when.it_value.tv_sec) * 1e6);
+    if (sigaction(SIGALRM, &action, NULL) < 0 || setitimer(ITIMER_REAL, &when, NULL) < 0)
+        fail("no alarm", strerror(errno));
 }
 
 static void run_all(unsigned count)
 {
-    pthread_t clock;
-
-    start(&clock, end_in_time, NULL);
+    end_in_time();
     for (unsigned i = 0; i < options.loads; i++)
         start(&loads[i].thread, load_run, &loads[i]);
     for (unsigned i = 0; i < count; i++)
@@ -149,8 +154,6 @@ static void run_all(unsigned count)
     atomic_store(&the_run.is_over, true);
     for (unsigned i = 0; i < options.loads; i++)
         pthread_join(loads[i].thread, NULL);
-    pthread_cancel(clock);
-    pthread_join(clock, NULL);
 }
 
 static void report_kinds(const struct kind *kinds, unsigned first, unsigned end,

@@ -35,6 +35,7 @@ static unsigned helpers; /* walks that share with it */
 
 static void set_up(void)
 {
+    rests = false;
     descriptors_before = tree_descriptors();
     tree_make(&tree);
 }

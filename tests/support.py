@@ -44,6 +44,17 @@ SMALL = INSTRUMENTED or bool(os.environ.get("VALVE_TEST_SMALL"))
 # How many files servers keep open, if not as many as they would by themselves.
 CACHE = os.environ.get("VALVE_TEST_CACHE")
 
+
+def keeps_files(directory):
+    """Whether files below it may be kept open; not under Valgrind, which knows no openat2."""
+    kind = subprocess.run(["stat", "-f", "-c", "%T", directory], stdout=subprocess.PIPE,
+                          text=True, check=True).stdout.strip()
+    return not WRAPPER and CACHE != "0" and kind in (
+        "ext2/ext3", "xfs", "btrfs", "f2fs", "tmpfs", "ramfs")
+
+
+KEEPS_FILES = keeps_files(tempfile.gettempdir())
+
 # Seconds until something that must happen is given up. It measures nothing: it only ends a hang.
 DEADLINE = 30 * (10 if WRAPPER else 4 if SANITIZED else 1)
 

@@ -17,10 +17,9 @@ import support
 
 SEED = 4711
 CHECKS = int(os.environ.get("VALVE_TEST_FRESH", "8000" if support.SMALL else "20000"))
-# Valgrind knows no openat2, without which nothing is kept.
 SETTINGS = [setting for setting in fresh.SETTINGS
             if (setting.place != fresh.TMPFS or fresh.is_tmpfs(fresh.TMPFS)) and
-            (setting.cache == "0" or not support.WRAPPER)]
+            (setting.cache == "0" or support.keeps_files(setting.place))]
 
 
 def setUpModule():
@@ -109,7 +108,7 @@ class TestFresh(unittest.TestCase):
             encrypted.add_key()
             self.assertEqual(wire.ask({"Get": "d/f"}), {"Content": b"secret"})
 
-    @unittest.skipIf(support.WRAPPER, "nothing is kept without openat2")
+    @unittest.skipUnless(support.KEEPS_FILES, "nothing is kept open")
     def test_more_changes_than_are_told(self):
         """While it stands still, news is lost; then nothing that was known may be believed."""
         metrics = f"unix:{support.scratch(self)}/metrics"

@@ -17,7 +17,7 @@ NAMES = [f"n{number:02}" for number in range(DEPTH)]
 
 
 @unittest.skipIf(support.WRAPPER, "a wrapper has calls of its own")
-@unittest.skipIf(support.CACHE == "0", "nothing is kept open")
+@unittest.skipUnless(support.KEEPS_FILES, "nothing is kept open")
 @support.expand
 class Hot(unittest.TestCase):
     @classmethod

@@ -3,7 +3,6 @@
  * What `bench` has measured, for people and for programs.
  */
 #include <inttypes.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -32,20 +31,6 @@ static double seconds(double nanoseconds)
 
 /* ---- For people ------------------------------------------------------------------------------ */
 
-/* On a terminal what stood in the line's place is erased. */
-static void line(struct output *output, const char *format, ...) VALVE_PRINTF(2, 3);
-static void line(struct output *output, const char *format, ...)
-{
-    char text[512];
-    va_list arguments;
-
-    va_start(arguments, format);
-    vsnprintf(text, sizeof text, format, arguments);
-    va_end(arguments);
-    output_text(output, text);
-    output_text(output, output->terminal ? "\033[K\n" : "\n");
-}
-
 static void print_head(const struct bench_report *report, struct output *output)
 {
     const struct options *options = report->options;
@@ -53,24 +38,26 @@ static void print_head(const struct bench_report *report, struct output *output)
 
     if (options->load.rate > 0)
         snprintf(pace, sizeof pace, "%" PRIu64 " a second", options->load.rate);
-    line(output, "%s: %s, %zu name%s", options->address,
-         options->mix == NULL ? "get" : options->mix, report->names, report->names == 1 ? "" : "s");
-    line(output, "%" PRIu32 " connection%s, up to %" PRIu32 " request%s in flight on each, %s",
-         options->load.connections, options->load.connections == 1 ? "" : "s", options->load.depth,
-         options->load.depth == 1 ? "" : "s", pace);
+    output_line(output, "%s: %s, %zu name%s", options->address,
+                options->mix == NULL ? "get" : options->mix, report->names,
+                report->names == 1 ? "" : "s");
+    output_line(output,
+                "%" PRIu32 " connection%s, up to %" PRIu32 " request%s in flight on each, %s",
+                options->load.connections, options->load.connections == 1 ? "" : "s",
+                options->load.depth, options->load.depth == 1 ? "" : "s", pace);
 }
 
 static void print_errors(const struct bench_report *report, struct output *output)
 {
     const struct load_result *result = report->result;
 
-    line(output, "errors       %" PRIu64, load_errors(result));
+    output_line(output, "errors       %" PRIu64, load_errors(result));
     for (unsigned i = 0; i < LOAD_ERRORS; i++)
         if (result->errors[i] > 0)
-            line(output, "  %-18s %" PRIu64, load_error_name(report->protocol, i),
-                 result->errors[i]);
+            output_line(output, "  %-18s %" PRIu64, load_error_name(report->protocol, i),
+                        result->errors[i]);
     if (result->lost > 0)
-        line(output, "  %-18s %" PRIu64, "unanswered", result->lost);
+        output_line(output, "  %-18s %" PRIu64, "unanswered", result->lost);
 }
 
 static void print_latency(const struct load_result *result, struct output *output)
@@ -92,8 +79,8 @@ static void print_latency(const struct load_result *result, struct output *outpu
     time_as_text(seconds((double)latency->most), text);
     snprintf(heads + used, sizeof heads - used, "%10s", "max");
     snprintf(values + used, sizeof values - used, "%10s", text);
-    line(output, "latency   %s", heads);
-    line(output, "          %s", values);
+    output_line(output, "latency   %s", heads);
+    output_line(output, "          %s", values);
 }
 
 void bench_print_text(const struct bench_report *report, struct output *output)
@@ -104,13 +91,13 @@ void bench_print_text(const struct bench_report *report, struct output *output)
     bytes_as_text((double)result->bytes, bytes);
     bytes_as_text(a_second(result, result->bytes), rate);
     print_head(report, output);
-    line(output, "answers      %" PRIu64 " in %.2f s, %.1f/s", result->answers,
-         seconds((double)result->duration), a_second(result, result->answers));
-    line(output, "received     %s, %s/s", bytes, rate);
+    output_line(output, "answers      %" PRIu64 " in %.2f s, %.1f/s", result->answers,
+                seconds((double)result->duration), a_second(result, result->answers));
+    output_line(output, "received     %s, %s/s", bytes, rate);
     print_errors(report, output);
     if (report->options->load.rate > 0)
-        line(output, "backlog      %" PRIu64 " due and not begun, at most %" PRIu64,
-             result->backlog, result->backlog_most);
+        output_line(output, "backlog      %" PRIu64 " due and not begun, at most %" PRIu64,
+                    result->backlog, result->backlog_most);
     print_latency(result, output);
 }
 

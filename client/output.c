@@ -12,7 +12,8 @@
 
 #include "rpc/utf8.h"
 
-#define ESCAPED_MOST 4 /* bytes that valve_escape() makes of one */
+#define ESCAPED_MOST 4   /* bytes that valve_escape() makes of one */
+#define LINE_MOST    512 /* bytes of output_line() */
 
 void output_init(struct output *output, char end)
 {
@@ -66,6 +67,18 @@ void output_format(struct output *output, const char *format, ...)
 void output_end(struct output *output)
 {
     output_bytes(output, &output->end, 1);
+}
+
+void output_line(struct output *output, const char *format, ...)
+{
+    char text[LINE_MOST];
+    va_list arguments;
+
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    output_name(output, text, strlen(text));
+    output_text(output, output->terminal ? "\033[K\n" : "\n");
 }
 
 /* ---- Names ----------------------------------------------------------------------------------- */

@@ -34,6 +34,9 @@ void output_bytes(struct output *output, const void *data, size_t size);
 void output_text(struct output *output, const char *text);
 void output_format(struct output *output, const char *format, ...) VALVE_PRINTF(2, 3);
 
+/* A line of a page, which on a terminal erases what stood in its place; else as output_name(). */
+void output_line(struct output *output, const char *format, ...) VALVE_PRINTF(2, 3);
+
 /* A name: raw, or escaped on a terminal. */
 void output_name(struct output *output, const char *data, size_t size);
 

@@ -4,28 +4,12 @@
  */
 #include "overview.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
 #include "units.h"
-
-/* ---- Lines ----------------------------------------------------------------------------------- */
-
-static void line(struct output *output, const char *format, ...) VALVE_PRINTF(2, 3);
-static void line(struct output *output, const char *format, ...)
-{
-    char text[512];
-    va_list arguments;
-
-    va_start(arguments, format);
-    vsnprintf(text, sizeof text, format, arguments);
-    va_end(arguments);
-    output_name(output, text, strlen(text));
-    output_text(output, output->terminal ? "\033[K\n" : "\n");
-}
 
 static void age_as_text(double seconds, char text[48])
 {
@@ -64,7 +48,7 @@ static void print_head(const struct overview *overview, struct output *output)
         if (strcmp(samples->list[i].name, "valve_build_info") == 0)
             version = sample_label(&samples->list[i], "version");
     age_as_text((double)time(NULL) - SUM(overview, "process_start_time_seconds"), age);
-    line(output, "valved %s, metrics at %s, up %s", version, overview->address, age);
+    output_line(output, "valved %s, metrics at %s, up %s", version, overview->address, age);
 }
 
 static void print_traffic(const struct overview *overview, struct output *output)
@@ -78,18 +62,19 @@ static void print_traffic(const struct overview *overview, struct output *output
     rate_as_text(overview, requests - BEFORE(overview, "valve_requests_total"), rate);
     bytes_as_text(in, received);
     bytes_as_text(out, sent);
-    line(output, "requests     %.0f%s, of them %.0f errors", requests, rate, requests - good);
-    line(output, "bytes        %s received, %s sent", received, sent);
+    output_line(output, "requests     %.0f%s, of them %.0f errors", requests, rate,
+                requests - good);
+    output_line(output, "bytes        %s received, %s sent", received, sent);
 }
 
 static void print_connections(const struct overview *overview, struct output *output)
 {
-    line(output, "connections  %.0f of %.0f%s; %.0f accepted, %.0f timed out, %.0f broken",
-         SUM(overview, "valve_connections"), SUM(overview, "valve_connections_limit"),
-         SUM(overview, "valve_accepting") > 0 ? "" : " (new ones have to wait)",
-         SUM(overview, "valve_connections_accepted_total"),
-         SUM(overview, "valve_connections_timed_out_total"),
-         SUM(overview, "valve_connections_broken_total"));
+    output_line(output, "connections  %.0f of %.0f%s; %.0f accepted, %.0f timed out, %.0f broken",
+                SUM(overview, "valve_connections"), SUM(overview, "valve_connections_limit"),
+                SUM(overview, "valve_accepting") > 0 ? "" : " (new ones have to wait)",
+                SUM(overview, "valve_connections_accepted_total"),
+                SUM(overview, "valve_connections_timed_out_total"),
+                SUM(overview, "valve_connections_broken_total"));
 }
 
 static void print_resources(const struct overview *overview, struct output *output)
@@ -99,16 +84,16 @@ static void print_resources(const struct overview *overview, struct output *outp
     bytes_as_text(samples_most(&overview->now, "valve_fiber_stack_used_bytes"), used);
     bytes_as_text(SUM(overview, "valve_fiber_stack_size_bytes"), most);
     bytes_as_text(SUM(overview, "process_resident_memory_bytes"), memory);
-    line(output, "fibers       %.0f of %.0f, stacks used to %s of %s",
-         SUM(overview, "valve_fibers"), SUM(overview, "valve_fibers_limit"), used, most);
-    line(output,
-         "I/O pool     %.0f threads, %.0f stuck; jobs: %.0f running, %.0f queued, %.0f done",
-         SUM(overview, "valve_pool_threads"), SUM(overview, "valve_pool_stuck_threads"),
-         SUM(overview, "valve_pool_running_jobs"), SUM(overview, "valve_pool_queued_jobs"),
-         SUM(overview, "valve_pool_jobs_total"));
-    line(output, "process      %s resident, %.0f of %.0f descriptors, %.2f s of CPU", memory,
-         SUM(overview, "process_open_fds"), SUM(overview, "process_max_fds"),
-         SUM(overview, "process_cpu_seconds_total"));
+    output_line(output, "fibers       %.0f of %.0f, stacks used to %s of %s",
+                SUM(overview, "valve_fibers"), SUM(overview, "valve_fibers_limit"), used, most);
+    output_line(output,
+                "I/O pool     %.0f threads, %.0f stuck; jobs: %.0f running, %.0f queued, %.0f done",
+                SUM(overview, "valve_pool_threads"), SUM(overview, "valve_pool_stuck_threads"),
+                SUM(overview, "valve_pool_running_jobs"), SUM(overview, "valve_pool_queued_jobs"),
+                SUM(overview, "valve_pool_jobs_total"));
+    output_line(output, "process      %s resident, %.0f of %.0f descriptors, %.2f s of CPU", memory,
+                SUM(overview, "process_open_fds"), SUM(overview, "process_max_fds"),
+                SUM(overview, "process_cpu_seconds_total"));
 }
 
 /* Nothing of it where none is kept. */
@@ -118,18 +103,20 @@ static void print_cache(const struct overview *overview, struct output *output)
     double asked = hits + SUM(overview, "valve_cache_misses_total");
 
     if (asked > 0)
-        line(output, "cache        %.0f names, %.1f %% of lookups found there, %.0f forgotten",
-             SUM(overview, "valve_cache_names"), 100 * hits / asked,
-             SUM(overview, "valve_cache_forgotten_total"));
+        output_line(output,
+                    "cache        %.0f names, %.1f %% of lookups found there, %.0f forgotten",
+                    SUM(overview, "valve_cache_names"), 100 * hits / asked,
+                    SUM(overview, "valve_cache_forgotten_total"));
 }
 
 static void print_faults(const struct overview *overview, struct output *output)
 {
-    line(output, "faults       memory %.0f, stacks %.0f, descriptors %.0f, log lines lost %.0f",
-         SUM(overview, "valve_faults_total", "resource", "memory"),
-         SUM(overview, "valve_faults_total", "resource", "stack"),
-         SUM(overview, "valve_faults_total", "resource", "descriptor"),
-         SUM(overview, "valve_log_lines_lost_total"));
+    output_line(output,
+                "faults       memory %.0f, stacks %.0f, descriptors %.0f, log lines lost %.0f",
+                SUM(overview, "valve_faults_total", "resource", "memory"),
+                SUM(overview, "valve_faults_total", "resource", "stack"),
+                SUM(overview, "valve_faults_total", "resource", "descriptor"),
+                SUM(overview, "valve_log_lines_lost_total"));
 }
 
 /* ---- Methods --------------------------------------------------------------------------------- */
@@ -182,16 +169,16 @@ static void print_method(const struct overview *overview, struct output *output,
         time_as_text(sum / count, mean);
     quantile_as_text(overview, method, 0.5, half);
     quantile_as_text(overview, method, 0.99, most);
-    line(output, "%-16s %12.0f %10s %10.0f %10s %10s %10s", method, requests,
-         rate[0] == '\0' ? "-" : rate + 2, requests - good, mean, half, most);
+    output_line(output, "%-16s %12.0f %10s %10.0f %10s %10s %10s", method, requests,
+                rate[0] == '\0' ? "-" : rate + 2, requests - good, mean, half, most);
 }
 
 static void print_methods(const struct overview *overview, struct output *output)
 {
     const struct samples *samples = &overview->now;
 
-    line(output, "%-16s %12s %10s %10s %10s %10s %10s", "METHOD", "REQUESTS", "RATE", "ERRORS",
-         "MEAN", "50% <=", "99% <=");
+    output_line(output, "%-16s %12s %10s %10s %10s %10s %10s", "METHOD", "REQUESTS", "RATE",
+                "ERRORS", "MEAN", "50% <=", "99% <=");
     for (size_t i = 0; i < samples->count; i++)
         if (strcmp(samples->list[i].name, "valve_requests_total") == 0 &&
             strcmp(sample_label(&samples->list[i], "outcome"), "ok") == 0)
@@ -207,19 +194,20 @@ static void print_worker(const struct overview *overview, struct output *output,
     char longest[24];
 
     time_as_text(SUM(overview, "valve_worker_longest_turn_seconds", "worker", worker), longest);
-    line(output, "%-16s %12.0f %10s %10.0f %10.0f %10.0f %10.0f%s", worker, turns, longest,
-         SUM(overview, "valve_fibers", "worker", worker),
-         SUM(overview, "valve_fibers_peak", "worker", worker),
-         SUM(overview, "valve_waiting_connections", "worker", worker),
-         SUM(overview, "valve_worker_stalls_total", "worker", worker), stalled ? "  STALLED" : "");
+    output_line(output, "%-16s %12.0f %10s %10.0f %10.0f %10.0f %10.0f%s", worker, turns, longest,
+                SUM(overview, "valve_fibers", "worker", worker),
+                SUM(overview, "valve_fibers_peak", "worker", worker),
+                SUM(overview, "valve_waiting_connections", "worker", worker),
+                SUM(overview, "valve_worker_stalls_total", "worker", worker),
+                stalled ? "  STALLED" : "");
 }
 
 static void print_workers(const struct overview *overview, struct output *output)
 {
     const struct samples *samples = &overview->now;
 
-    line(output, "%-16s %12s %10s %10s %10s %10s %10s", "WORKER", "TURNS", "LONGEST", "FIBERS",
-         "PEAK", "WAITING", "STALLS");
+    output_line(output, "%-16s %12s %10s %10s %10s %10s %10s", "WORKER", "TURNS", "LONGEST",
+                "FIBERS", "PEAK", "WAITING", "STALLS");
     for (size_t i = 0; i < samples->count; i++)
         if (strcmp(samples->list[i].name, "valve_worker_turns_total") == 0)
             print_worker(overview, output, sample_label(&samples->list[i], "worker"));
@@ -228,14 +216,14 @@ static void print_workers(const struct overview *overview, struct output *output
 void overview_print(const struct overview *overview, struct output *output)
 {
     print_head(overview, output);
-    line(output, "%s", "");
+    output_line(output, "%s", "");
     print_traffic(overview, output);
     print_connections(overview, output);
     print_resources(overview, output);
     print_cache(overview, output);
     print_faults(overview, output);
-    line(output, "%s", "");
+    output_line(output, "%s", "");
     print_methods(overview, output);
-    line(output, "%s", "");
+    output_line(output, "%s", "");
     print_workers(overview, output);
 }

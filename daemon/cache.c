@@ -73,6 +73,13 @@ static void close_file(const struct cache *cache, int descriptor)
     store_close(&file);
 }
 
+/* Nobody needs to hear of it any more, unless others of its names are known. */
+static void unwatch(struct cache *cache, int watch)
+{
+    if (!known_find_watched(&cache->table, watch))
+        changes_unwatch(cache->changes, watch);
+}
+
 static void end_known(const struct cache *cache, struct known *known)
 {
     close_file(cache, known->descriptor);
@@ -90,8 +97,8 @@ static void remove_leaf(struct cache *cache, struct known *known)
     }
     known_take_out(&cache->table, known);
     cache->forgotten++;
-    if (watch >= 0 && !known_find_watched(&cache->table, watch))
-        changes_unwatch(cache->changes, watch);
+    if (watch >= 0)
+        unwatch(cache, watch);
     if (known->held == 0)
         end_known(cache, known);
 }
@@ -192,7 +199,7 @@ static void on_lost(void *context)
 }
 
 static const struct changes_listener listener = {
-    .touched = on_touched, .named = on_named, .ended = on_touched, .lost = on_lost};
+    .touched = on_touched, .named = on_named, .lost = on_lost};
 
 void cache_take_changes(void *context)
 {
@@ -336,8 +343,7 @@ static bool prove(struct cache *cache, const char *path, const struct store_foun
     if (store_try_find(cache->store, path, &again) == 0 &&
         store_is_same(&again.identity, &found->identity))
         return true;
-    if (!known_find_watched(&cache->table, *ret_watch))
-        changes_unwatch(cache->changes, *ret_watch);
+    unwatch(cache, *ret_watch);
     return false;
 }
 
@@ -367,7 +373,7 @@ static struct known *learn_directory(struct cache *cache, struct known *parent, 
         known_set_watch(&cache->table, known, watch);
         known->keeps_absence = keeping == STORE_KEEP_ALL;
     } else {
-        changes_unwatch(cache->changes, watch);
+        unwatch(cache, watch);
     }
     return known;
 }
@@ -433,8 +439,7 @@ static void learn_file(struct cache *cache, struct known *way, const char *path,
         return;
     }
     store_close(&file);
-    if (!known_find_watched(&cache->table, watch))
-        changes_unwatch(cache->changes, watch);
+    unwatch(cache, watch);
 }
 
 static void learn(struct cache *cache, const char *path)

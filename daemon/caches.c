@@ -11,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/service_jobs.h"
+
 /* With fewer names it is not worth the watching. */
 #define NAMES_LEAST 8
 
@@ -25,39 +27,14 @@ struct caches {
     struct place places[];
 };
 
-/* ---- Closing on a thread of the pool -------------------------------------------------------- */
-
-struct close_job {
-    struct valve_job job; /* first: the pool knows no more of it */
-    struct store_file file;
-};
-
-static void no_work(struct valve_job *job)
-{
-    (void)job;
-}
-
-static void close_and_free(struct valve_job *job)
-{
-    struct close_job *self = (struct close_job *)job;
-
-    store_close(&self->file);
-    free(self);
-}
-
 /* Without memory the file is left to the caller, who closes it. */
 static void close_elsewhere(void *context, struct store_file *file)
 {
     const struct place *place = context;
-    struct close_job *job = calloc(1, sizeof *job);
+    struct valve_job *job = jobs_new_close(file);
 
-    if (!job)
-        return;
-    job->job = (struct valve_job){
-        .work = no_work, .release = close_and_free, .kind = VALVE_JOB_DATA};
-    job->file = *file;
-    *file = STORE_FILE_CLOSED;
-    valve_server_discard(place->server, place->worker, &job->job);
+    if (job)
+        valve_server_discard(place->server, place->worker, job);
 }
 
 /* ---- Making and freeing --------------------------------------------------------------------- */

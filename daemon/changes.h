@@ -15,14 +15,12 @@ struct changes;
 /* What is told of what is watched. Numbers are those of changes_watch(). */
 struct changes_listener {
     /*
-     * It was moved, removed, or its permissions or its number of links were changed: what is known
-     * of its names may be wrong.
+     * It was moved, removed, or its permissions or its number of links were changed, or it is
+     * watched no more: what is known of its names may be wrong.
      */
     void (*touched)(void *context, int number);
     /* In this directory that name came to be, or went. */
     void (*named)(void *context, int number, const char *name);
-    /* It is watched no more: it is gone, or its file system is. */
-    void (*ended)(void *context, int number);
     /* Something happened that cannot be told: what is known of all names may be wrong. */
     void (*lost)(void *context);
 };

@@ -107,9 +107,7 @@ static void tell(const struct inotify_event *event, const struct changes_listene
 {
     if (event->mask & IN_Q_OVERFLOW)
         listener->lost(context);
-    else if (event->mask & IN_IGNORED)
-        listener->ended(context, event->wd);
-    else if (event->len == 0)
+    else if (event->len == 0) /* IN_IGNORED among them: it is watched no more */
         listener->touched(context, event->wd);
     else if (event->mask & OF_NAMES)
         listener->named(context, event->wd, event->name);

@@ -289,65 +289,71 @@ static int send_known(const struct subject *subject, struct files_get_reply repl
 
 /* Answers with a file that is known, by what is open of it. -EAGAIN: it is to be opened. */
 static int answer_known(const struct subject *subject, struct files_get_reply reply,
-                        struct files_get_answer *ret_answer)
+                        const struct cached *cached, struct files_get_answer *ret_answer)
 {
-    struct cached cached;
     uint8_t *data;
-    size_t room, size;
-    int r = find_known(subject, &cached);
+    size_t room = cached_room(cached, READ_MOST), size;
+    int r;
 
-    if (r < 0)
-        return r;
-    room = cached_room(&cached, READ_MOST);
     if (room == 0)
-        return send_known(subject, reply, &cached, ret_answer);
+        return send_known(subject, reply, cached, ret_answer);
     r = files_get_reply_content_reserve(reply, room, &data); /* which may wait */
     if (r == 0)
-        r = cached_read(&cached, data, room, &size);
+        r = cached_read(cached, data, room, &size);
     if (r == 0)
         *ret_answer = files_get_reply_content_done(reply, size);
     return r;
 }
 
-/* Opens the file, by its name if it is not known. */
-static int open_to_send(struct subject *subject, struct store_file *file)
+/* Opens the file, by its name if what is known does not do. `cached` may be NULL. */
+static int open_to_send(struct subject *subject, const struct cached *cached,
+                        struct store_file *file)
 {
-    struct cached cached;
-    int r = find_known(subject, &cached);
+    int r = cached ? cached_open(cached, file) : -EAGAIN;
 
-    if (r == 0)
-        r = cached_open(&cached, file);
     if (r != -EAGAIN)
         return r;
     r = open_file(subject, file);
-
     if (r == 0 || r == -ENOENT)
         cache_learn(cache_of(subject), subject->path);
     return r;
 }
 
-static struct files_get_answer get_content(struct subject *subject, struct files_get_reply reply,
-                                           struct store_file *file)
+/* Answers with a file that is open. */
+static int answer_open(struct subject *subject, struct files_get_reply reply,
+                       struct store_file *file, struct files_get_answer *ret_answer)
 {
-    struct files_get_answer answer;
-    size_t read;
-    int r = answer_known(subject, reply, &answer);
+    size_t size;
+    int r = -EFBIG;
 
-    if (r == 0)
-        return answer;
-    if (r == -EAGAIN)
-        r = open_to_send(subject, file);
-
-    if (r == 0 && file->info.size <= READ_MOST) {
-        r = read_small(subject, reply, file, &read);
+    if (file->info.size <= READ_MOST) {
+        r = read_small(subject, reply, file, &size);
         if (r == 0)
-            return files_get_reply_content_done(reply, read);
+            *ret_answer = files_get_reply_content_done(reply, size);
     }
-    if (r == 0 || r == -EFBIG)
+    if (r == -EFBIG) {
         r = take_turn(subject, file);
-    if (r < 0)
-        return files_get_reply_error(reply, explain(subject, r));
-    return files_get_reply_content_file(reply, file->descriptor, 0, file->info.size, subject->path);
+        if (r == 0)
+            *ret_answer = files_get_reply_content_file(reply, file->descriptor, 0, file->info.size,
+                                                       subject->path);
+    }
+    return r;
+}
+
+/* The caller closes the file, if it was opened. */
+static int get_content(struct subject *subject, struct files_get_reply reply,
+                       struct store_file *file, struct files_get_answer *ret_answer)
+{
+    struct cached cached;
+    int r = find_known(subject, &cached);
+    bool is_known = r == 0;
+
+    if (is_known)
+        r = answer_known(subject, reply, &cached, ret_answer);
+    if (r != -EAGAIN)
+        return r;
+    r = open_to_send(subject, is_known ? &cached : NULL, file);
+    return r == 0 ? answer_open(subject, reply, file, ret_answer) : r;
 }
 
 static struct files_get_answer get(void *context, struct files_get_reply reply,
@@ -358,9 +364,10 @@ static struct files_get_answer get(void *context, struct files_get_reply reply,
     struct subject subject;
     int r = subject_init(&subject, context, reply.call, CONFIG_ALLOW_GET, path);
 
+    if (r == 0)
+        r = get_content(&subject, reply, &file, &answer);
     if (r < 0)
-        return files_get_reply_error(reply, explain(&subject, r));
-    answer = get_content(&subject, reply, &file);
+        answer = files_get_reply_error(reply, explain(&subject, r));
     close_file(&subject, &file);
     return answer;
 }

@@ -94,27 +94,42 @@ static int task_new(const struct service *service, struct valve_call *call, cons
     return 0;
 }
 
+struct jobs_patience jobs_patience(const struct service *service)
+{
+    return (struct jobs_patience){valve_deadline(service->io_timeout), PAUSE_FIRST};
+}
+
+bool jobs_patience_is_over(const struct jobs_patience *patience)
+{
+    return valve_clock_now() >= patience->deadline;
+}
+
+int jobs_pause(struct valve_call *call, struct jobs_patience *patience)
+{
+    uint64_t wake = valve_clock_now() + patience->pause;
+
+    if (patience->pause < PAUSE_LONGEST)
+        patience->pause *= 2;
+    return valve_call_sleep(call, wake < patience->deadline ? wake : patience->deadline);
+}
+
 /* Runs a task and takes its result. One that was abandoned is the pool's: *task is NULL then. */
 static int task_run(const struct service *service, struct valve_call *call, struct task **task)
 {
-    uint64_t deadline = valve_clock_now() + service->io_timeout, pause = PAUSE_FIRST;
+    struct jobs_patience patience = jobs_patience(service);
 
     for (;;) {
-        uint64_t now;
         int r = valve_call_run(call, &(*task)->job);
 
         if (r < 0) {
             *task = NULL;
             return r;
         }
-        now = valve_clock_now();
-        if (!store_is_shortage((*task)->result) || now >= deadline)
+        if (!store_is_shortage((*task)->result) || jobs_patience_is_over(&patience))
             return (*task)->result;
-        /* The last try is when the time is up. */
-        r = valve_call_sleep(call, now + pause < deadline ? now + pause : deadline);
+        r = jobs_pause(call, &patience);
         if (r < 0)
             return r;
-        pause = pause < PAUSE_LONGEST ? pause * 2 : pause;
     }
 }
 
@@ -225,15 +240,24 @@ int jobs_read(const struct service *service, struct valve_call *call, const char
 }
 
 /* What a task holds is released with it: by the pool, which nobody waits for. */
+struct valve_job *jobs_new_close(struct store_file *file)
+{
+    struct task *task = try_new("", VALVE_JOB_DATA);
+
+    if (!task)
+        return NULL;
+    task->file = *file;
+    *file = STORE_FILE_CLOSED;
+    return &task->job;
+}
+
 unsigned jobs_close(struct valve_call *call, struct store_file *file, unsigned held)
 {
-    struct task *task = NULL;
+    struct valve_job *job = store_close_is_slow(file) ? jobs_new_close(file) : NULL;
 
-    if (store_close_is_slow(file) && (task = try_new("", VALVE_JOB_DATA))) {
-        task->job.held = held;
-        task->file = *file;
-        *file = STORE_FILE_CLOSED;
-        valve_call_discard(call, &task->job);
+    if (job) {
+        job->held = held;
+        valve_call_discard(call, job);
         return held;
     }
     store_close(file);

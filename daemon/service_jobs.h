@@ -19,6 +19,18 @@
  */
 #define JOBS_FILE_HELD 2
 
+/*
+ * The patience with a shortage: tries with pauses between them that grow, for the service's
+ * io_timeout; the last try is when that is over.
+ * pause: suspends the fiber until the next try. 0, -ECANCELED or -ETIMEDOUT (the call's own).
+ */
+struct jobs_patience {
+    uint64_t deadline, pause; /* ns */
+};
+struct jobs_patience jobs_patience(const struct service *service);
+bool jobs_patience_is_over(const struct jobs_patience *patience);
+int jobs_pause(struct valve_call *call, struct jobs_patience *patience);
+
 /* As store_stat(), store_open(), store_remove(). */
 int jobs_stat(const struct service *service, struct valve_call *call, const char *path,
               struct store_info *ret_info);
@@ -45,5 +57,11 @@ int jobs_read(const struct service *service, struct valve_call *call, const char
  * that the call has for the file go with it. Returns how many did.
  */
 unsigned jobs_close(struct valve_call *call, struct store_file *file, unsigned held);
+
+/*
+ * A job that does nothing but close the file when it is released, for valve_server_discard(); it
+ * takes the file. NULL: there is no memory, and the file is the caller's still.
+ */
+struct valve_job *jobs_new_close(struct store_file *file);
 
 #endif

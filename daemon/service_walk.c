@@ -14,14 +14,10 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "fiber/clock.h"
+#include "daemon/service_jobs.h"
 
 /* Directories that all of them keep open, if there are places for them. */
 #define HELD 16
-
-/* Pauses between two tries when a resource is wanting. */
-#define PAUSE_FIRST   ((uint64_t)1000000)
-#define PAUSE_LONGEST ((uint64_t)100000000)
 
 /* While it is out it is the pool's, with its walk. */
 struct walker {
@@ -180,24 +176,20 @@ static int await_batch(struct walkers *walkers, int out)
 
 int walkers_next(struct walkers *walkers, struct walk **ret_walk)
 {
-    uint64_t deadline = valve_deadline(walkers->service->io_timeout), pause = PAUSE_FIRST;
+    struct jobs_patience patience = jobs_patience(walkers->service);
 
     share(walkers);
     for (;;) {
-        uint64_t now;
         int r = order(walkers);
 
         if (r > 0)
             r = await_batch(walkers, r);
-        now = valve_clock_now();
-        if (!store_is_shortage(r) || now >= deadline) {
+        if (!store_is_shortage(r) || jobs_patience_is_over(&patience)) {
             *ret_walk = r == 0 && walkers->current ? walkers->current->walk : NULL;
             return r;
         }
-        /* The last try is when the time is up. */
-        r = valve_call_sleep(walkers->call, now + pause < deadline ? now + pause : deadline);
+        r = jobs_pause(walkers->call, &patience);
         if (r < 0)
             return r;
-        pause = pause < PAUSE_LONGEST ? pause * 2 : pause;
     }
 }

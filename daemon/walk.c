@@ -53,11 +53,6 @@ void walk_allow(struct walk *walk, unsigned directories)
     walk->allowed = directories < WALK_OPEN_MAX ? directories : WALK_OPEN_MAX;
 }
 
-unsigned walk_allowed(const struct walk *walk)
-{
-    return walk->allowed;
-}
-
 void walk_free(struct walk *walk)
 {
     if (!walk)

@@ -38,7 +38,6 @@ int walk_new(const struct store *store, struct walk **ret_walk);
  * enough: then it opens the directory where it is once more for each batch.
  */
 void walk_allow(struct walk *walk, unsigned directories);
-unsigned walk_allowed(const struct walk *walk);
 
 /* Readies a walk that has ended already, until it is given something to do. 0 or -ENOMEM. */
 int walk_new_idle(const struct store *store, struct walk **ret_walk);

@@ -124,64 +124,44 @@ bool store_follows_links(const struct store *store)
 
 /* ---- Looking up --------------------------------------------------------------------- */
 
-/* Opens by its name what was found at it, and nothing else. */
-static int open_again(const struct store *store, const char *path, unsigned how,
-                      const struct stat *found, int *ret_descriptor)
+/* Opens what a path leads to, if it is a regular file. Raw errors. */
+static int open_regular(const struct store *store, const char *path, int flags, unsigned how,
+                        int *ret_descriptor, struct stat *ret_status)
 {
     cleanup(cleanup_descriptor) int descriptor = -1;
-    struct stat status;
-    int r = store_resolve(store, path, STORE_READ_FLAGS, how, &descriptor);
+    int r = store_resolve(store, path, flags, how, &descriptor);
 
     if (r < 0)
         return r;
-    if (fstat(descriptor, &status) < 0)
+    if (fstat(descriptor, ret_status) < 0)
         return -errno;
-    if (status.st_dev != found->st_dev || status.st_ino != found->st_ino)
-        return -EAGAIN;
+    if (!S_ISREG(ret_status->st_mode))
+        return -ENOENT;
     *ret_descriptor = steal_descriptor(&descriptor);
     return 0;
 }
 
 /*
- * Turns a descriptor that was only looked up into one that can be read. By way of /proc it is the
- * very same file; its name is not asked again.
+ * Looks a file up, and opens it if it is to be read. What is no regular file is not opened, for
+ * that could have effects: the name is looked up first. If another file takes its place meanwhile,
+ * that one is opened.
  */
-static int open_found(const struct store *store, const char *path, unsigned how,
-                      const struct stat *found, int *descriptor)
-{
-    int opened = -1;
-    int r = store->descriptors < 0 ? open_again(store, path, how, found, &opened)
-                                   : store_reopen(store, *descriptor, STORE_READ_FLAGS, &opened);
-
-    if (r < 0)
-        return r;
-    cleanup_descriptor(descriptor);
-    *descriptor = opened;
-    return 0;
-}
-
-/* Looks a file up, and opens it if it is to be read: what is no regular file is never opened. */
 static int lookup_once(const struct store *store, const char *path, bool readable, unsigned how,
                        struct store_file *ret_file)
 {
-    cleanup(cleanup_descriptor) int descriptor = -1;
+    cleanup(cleanup_descriptor) int found = -1, opened = -1;
+    int *descriptor = readable ? &opened : &found;
     struct stat status;
-    int r = store_resolve(store, path, O_PATH, how, &descriptor);
+    int r = open_regular(store, path, O_PATH, how, &found, &status);
 
-    if (r < 0)
-        return r;
-    if (fstat(descriptor, &status) < 0)
-        return -errno;
-    if (!S_ISREG(status.st_mode))
-        return -ENOENT;
-    if (readable)
-        r = open_found(store, path, how, &status, &descriptor);
+    if (r == 0 && readable)
+        r = open_regular(store, path, STORE_READ_FLAGS, how, &opened, &status);
     if (r < 0)
         return r;
     ret_file->info = store_info_of(&status);
     /* What was tried is on the root's own mount. */
-    ret_file->storage = how & STORE_RESOLVE_TRY ? store->storage : store_storage_of(descriptor);
-    ret_file->descriptor = steal_descriptor(&descriptor);
+    ret_file->storage = how & STORE_RESOLVE_TRY ? store->storage : store_storage_of(*descriptor);
+    ret_file->descriptor = steal_descriptor(descriptor);
     return 0;
 }
 

@@ -21,7 +21,6 @@ import os
 import pathlib
 import re
 import shutil
-import socket
 import statistics
 import subprocess
 import sys
@@ -87,12 +86,8 @@ class Server:
         """How many turns valved's worker has had, and how many of them took more than 10 ms."""
         if not self.metrics:
             return 0, 0
-        with socket.socket(socket.AF_UNIX) as wire:
-            wire.connect(str(self.metrics))
-            wire.sendall(b"GET /metrics HTTP/1.1\r\nHost: valved\r\nConnection: close\r\n\r\n")
-            text = b"".join(iter(lambda: wire.recv(65536), b"")).decode()
         counts = dict(re.findall(r'^valve_worker_turn_duration_seconds_bucket{.*le="(.*)"} (\d+)$',
-                                 text, re.MULTILINE))
+                                 support.scrape(self.metrics), re.MULTILINE))
         return int(counts["+Inf"]), int(counts["+Inf"]) - int(counts["0.01"])
 
     def stop(self):

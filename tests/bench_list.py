@@ -5,7 +5,8 @@ ListAll of a million files in a thousand directories, beside `find` with a stat 
 they take from a warm cache, what valved grows by, and what hot Gets wait meanwhile.
 
 The list is read from the socket by this program, which only counts the bytes, and, separately, by
-`valvectl list`. find's output goes to /dev/null. Figures are medians of several rounds, in which all take turns.
+`valvectl list`. find's output goes to /dev/null. Figures are medians of several rounds, in which
+all take turns.
 The files are made once, in --tree, and kept there.
 """
 import argparse
@@ -22,6 +23,7 @@ import tempfile
 import threading
 import time
 
+import bench_machine
 import support
 
 LOAD = support.BUILD / "tests/bench_disk_load"
@@ -41,13 +43,6 @@ def make_tree(tree, directories, files):
             os.close(os.open(path / f"f{file:04}.dat", os.O_CREAT | os.O_WRONLY, 0o644))
     (tree / "hot").write_bytes(b"valve" * 204 + b"1024")
     done.touch()
-
-
-def go_before_others():
-    """Whatever else this machine does; among themselves all that is measured are equals."""
-    with contextlib.suppress(OSError):
-        pathlib.Path("/proc/self/autogroup").write_text("-20")
-        os.setpriority(os.PRIO_PROCESS, 0, -15)
 
 
 class Server:
@@ -76,12 +71,8 @@ class Server:
 
     def late_turns(self):
         """How many turns of a worker took more than 10 ms."""
-        with socket.socket(socket.AF_UNIX) as wire:
-            wire.connect(str(self.metrics))
-            wire.sendall(b"GET /metrics HTTP/1.1\r\nHost: valved\r\nConnection: close\r\n\r\n")
-            text = b"".join(iter(lambda: wire.recv(65536), b"")).decode()
-        counts = re.findall(r'^valve_worker_turn_duration_seconds_bucket{.*le="(.*)"} (\d+)$', text,
-                            re.MULTILINE)
+        counts = re.findall(r'^valve_worker_turn_duration_seconds_bucket{.*le="(.*)"} (\d+)$',
+                            support.scrape(self.metrics), re.MULTILINE)
         return sum(int(count) * {"+Inf": 1, "0.01": -1}.get(bound, 0) for bound, count in counts)
 
     def stop(self):
@@ -185,7 +176,7 @@ def main():
     if support.SANITIZED:
         print("WARNING: built with a sanitizer; the figures say nothing")
     make_tree(arguments.tree, arguments.directories, arguments.files)
-    go_before_others()
+    bench_machine.go_before_others()
     directory = pathlib.Path(tempfile.mkdtemp(prefix="bench-list-"))
     with contextlib.ExitStack() as stack:
         stack.callback(shutil.rmtree, directory)

@@ -186,13 +186,13 @@ def free_port():
 class Server:
     """One of KINDS at work, from its start to the end of the context."""
 
-    def __init__(self, kind, setting, first=False):
+    def __init__(self, kind, setting, first=False, cpus=(bench_machine.SERVER_CPU,)):
         self.kind, self.setting, self.address = kind, setting, setting.address
-        self._first = first
+        self._first, self._cpus = first, cpus
 
     def _prepare(self):
-        """In the server, before it begins: one CPU, and no life without the one who measures."""
-        os.sched_setaffinity(0, {bench_machine.SERVER_CPU})
+        """In the server, before it begins: its CPUs, and no life without the one who measures."""
+        os.sched_setaffinity(0, self._cpus)
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
         if self._first:
             bench_machine.go_before_others()

@@ -36,6 +36,7 @@ SMALL_FILES, MEDIUM_FILES, GONE_FILES = 1000, 64, 2000
 WARM_UP = 0.3    # of the time that is measured
 LARGE_TIMES = 3  # as long is measured where an answer takes longest
 WINDOW = 64      # Dels that are under way at once
+BARE = ("bare loop, memory", "bare loop, pread", "bare loop, open")
 HTTP = ("nginx, open_file_cache", "nginx", "lighttpd", "h2o")
 FILES = {
     "small": (SMALL_FILES, support.KIB),
@@ -47,11 +48,9 @@ FILES = {
 Scenario = collections.namedtuple("Scenario", "title files call connections depth servers unit")
 SCENARIOS = {
     "get": Scenario("Get of 1 KiB, 64 connections", "small", "get", 64, 1,
-                    ("bare loop, memory", "bare loop, open", "valved", "memcached", *HTTP),
-                    "request"),
+                    (*BARE, "valved", "memcached", *HTTP), "request"),
     "get-pipelined": Scenario("Get of 1 KiB, 64 connections, 16 pipelined", "small", "get", 64, 16,
-                              ("bare loop, memory", "bare loop, open", "valved", "memcached",
-                               *HTTP), "request"),
+                              (*BARE, "valved", "memcached", *HTTP), "request"),
     "nocache": Scenario("Get of 1 KiB without a cache, 64 connections", "small", "get", 64, 1,
                         ("bare loop, open", "valved, cache = 0"), "request"),
     "nocache-pipelined": Scenario("Get of 1 KiB without a cache, 64 connections, 16 pipelined",

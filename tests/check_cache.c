@@ -1,156 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The cache: what it takes in, what it keeps, and that nothing that happens to a name is missed.
+ * The cache: what it takes in, what it gives, and what it lets go. See check_cache_changes.c, too.
  */
 #include <config.h>
 
 #include <check.h>
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "daemon/cache.h"
-#include "tests/tree.h"
-
-#define MOST 64 /* names */
-
-static struct tree tree;
-static unsigned descriptors_before;
-static struct store *store;
-static struct cache *cache;
-static uint64_t batch;
-static unsigned closed_elsewhere;
-
-static void close_elsewhere(void *context, struct store_file *file)
-{
-    (void)context;
-    closed_elsewhere++;
-    store_close(file);
-}
-
-static void set_up(void)
-{
-    static const char *const hidden[] = {"*.part", NULL};
-    const struct store_options options = {.root = tree.root, .hide = hidden};
-    struct cache_options cache_options = {.most = MOST, .close_elsewhere = close_elsewhere};
-
-    descriptors_before = tree_descriptors();
-    closed_elsewhere = 0;
-    tree_make(&tree);
-    ck_assert_int_eq(store_new(&options, &store), 0);
-    cache_options.store = store;
-    ck_assert_int_eq(cache_new(&cache_options, &cache), 0);
-}
-
-static void tear_down(void)
-{
-    cache_free(cache);
-    store_free(store);
-    tree_remove(&tree);
-    ck_assert_uint_eq(tree_descriptors(), descriptors_before);
-}
-
-/* ---- Asking, and changing ------------------------------------------------------------------- */
-
-static int find(const char *path, struct cached *ret_cached)
-{
-    return cache_find(cache, ++batch, path, ret_cached);
-}
-
-/* Whether it is known, and nothing but that. */
-static int look(const char *path)
-{
-    struct cached cached;
-
-    return find(path, &cached);
-}
-
-/* Asks as a request does: the store, where the cache does not know. */
-static void ask(const char *path)
-{
-    struct store_info info;
-
-    if (look(path) != -EAGAIN)
-        return;
-    (void)store_stat(store, path, &info);
-    cache_learn(cache, path);
-}
-
-static void ask_until_known(const char *path)
-{
-    ask(path);
-    ask(path);
-    ck_assert_msg(look(path) != -EAGAIN, "%s is not known", path);
-}
-
-static const char *full(const char *path)
-{
-    static char names[2][128];
-    static unsigned turn;
-    char *name = names[turn++ % 2];
-
-    snprintf(name, sizeof names[0], "%s/%s", tree.top, path);
-    return name;
-}
-
-static void move(const char *from, const char *to)
-{
-    ck_assert_int_eq(rename(full(from), full(to)), 0);
-}
-
-static void exchange(const char *one, const char *other)
-{
-    ck_assert_int_eq(renameat2(AT_FDCWD, full(one), AT_FDCWD, full(other), RENAME_EXCHANGE), 0);
-}
-
-static void take_away(const char *path)
-{
-    ck_assert_int_eq(remove(full(path)), 0);
-}
-
-static void hard_link(const char *from, const char *to)
-{
-    ck_assert_int_eq(link(full(from), full(to)), 0);
-}
-
-static void change_mode(const char *path, mode_t mode)
-{
-    ck_assert_int_eq(chmod(full(path), mode), 0);
-}
-
-static void expect_content(const char *path, const char *content)
-{
-    struct cached cached;
-    uint8_t buffer[256];
-    size_t size = 0;
-
-    ck_assert_int_eq(find(path, &cached), 0);
-    ck_assert_int_eq(cached_read(&cached, buffer, sizeof buffer, &size), 0);
-    ck_assert_uint_eq(size, strlen(content));
-    ck_assert_mem_eq(buffer, content, size);
-}
-
-/* What the kernel watches for this process. */
-static unsigned watches(void)
-{
-    char name[64], line[256];
-    unsigned count = 0;
-    FILE *file;
-
-    snprintf(name, sizeof name, "/proc/self/fdinfo/%d", cache_descriptor(cache));
-    file = fopen(name, "re");
-    ck_assert_ptr_nonnull(file);
-    while (fgets(line, sizeof line, file))
-        count += strncmp(line, "inotify wd:", 11) == 0;
-    fclose(file);
-    return count;
-}
+#include "tests/cache_fixture.h"
 
 /* ---- What is taken in ------------------------------------------------------------------------ */
 
@@ -178,11 +40,11 @@ START_TEST(test_not_believed_before_news)
     tree_file(&tree, "root/g", "1");
     ask_until_known("g");
     cache_learn(cache, "f");
-    ck_assert_int_eq(cache_find(cache, batch, "g", &cached), 0);
+    ck_assert_int_eq(cache_find(cache, cache_batch, "g", &cached), 0);
     cache_learn(cache, "f");
     /* Nothing was asked of the kernel since it was watched. */
-    ck_assert_int_eq(cache_find(cache, batch, "f", &cached), -EAGAIN);
-    ck_assert_int_eq(cache_find(cache, ++batch, "f", &cached), 0);
+    ck_assert_int_eq(cache_find(cache, cache_batch, "f", &cached), -EAGAIN);
+    ck_assert_int_eq(cache_find(cache, ++cache_batch, "f", &cached), 0);
 }
 END_TEST
 
@@ -343,225 +205,14 @@ START_TEST(test_held_while_it_is_forgotten)
 }
 END_TEST
 
-/* ---- What happens to files ------------------------------------------------------------------- */
-
-static void file_removed(void)
-{
-    take_away("root/a/b/f");
-}
-
-static void file_moved(void)
-{
-    move("root/a/b/f", "root/a/b/h");
-}
-
-static void file_moved_out(void)
-{
-    move("root/a/b/f", "outside/f");
-}
-
-static void file_replaced(void)
-{
-    tree_file(&tree, "root/new", "new");
-    move("root/new", "root/a/b/f");
-}
-
-static void file_exchanged(void)
-{
-    tree_file(&tree, "root/new", "new");
-    exchange("root/new", "root/a/b/f");
-}
-
-static void file_made_anew(void)
-{
-    take_away("root/a/b/f");
-    tree_file(&tree, "root/a/b/f", "new");
-}
-
-static void file_forbidden(void)
-{
-    change_mode("root/a/b/f", 0);
-}
-
-static void file_forbidden_by_other_name(void)
-{
-    change_mode("outside/link", 0);
-}
-
-static void file_linked(void)
-{
-    hard_link("root/a/b/f", "outside/another");
-}
-
-static void parent_moved(void)
-{
-    move("root/a/b", "root/a/c");
-}
-
-static void parent_moved_out(void)
-{
-    move("root/a/b", "outside/b");
-}
-
-static void parent_replaced(void)
-{
-    tree_directory(&tree, "root/new");
-    tree_file(&tree, "root/new/f", "new");
-    exchange("root/new", "root/a/b");
-}
-
-static void parent_forbidden(void)
-{
-    change_mode("root/a/b", 0);
-}
-
-static void grandparent_moved(void)
-{
-    move("root/a", "root/z");
-}
-
-static void grandparent_became_link(void)
-{
-    move("root/a", "root/z");
-    tree_link(&tree, "root/a", "z");
-}
-
-static void grandparent_forbidden(void)
-{
-    change_mode("root/a", 0);
-}
-
-static void root_forbidden(void)
-{
-    change_mode("root", 0);
-}
-
-static const struct {
-    const char *name;
-    void (*make)(void);
-} of_files[] = {
-    {"removed", file_removed},
-    {"moved", file_moved},
-    {"moved out", file_moved_out},
-    {"replaced", file_replaced},
-    {"exchanged", file_exchanged},
-    {"made anew", file_made_anew},
-    {"forbidden", file_forbidden},
-    {"forbidden by another name", file_forbidden_by_other_name},
-    {"linked", file_linked},
-    {"parent moved", parent_moved},
-    {"parent moved out", parent_moved_out},
-    {"parent replaced", parent_replaced},
-    {"parent forbidden", parent_forbidden},
-    {"grandparent moved", grandparent_moved},
-    {"grandparent became a link", grandparent_became_link},
-    {"grandparent forbidden", grandparent_forbidden},
-    {"root forbidden", root_forbidden},
-};
-
-static void make_tree(void)
-{
-    tree_directory(&tree, "root/a");
-    tree_directory(&tree, "root/a/b");
-    tree_file(&tree, "root/a/b/f", "old");
-    hard_link("root/a/b/f", "outside/link");
-}
-
-START_TEST(test_change_of_file)
-{
-    make_tree();
-    ask_until_known("a/b/f");
-    ask_until_known("a/b/absent");
-    ck_assert_int_eq(look("a/b/f"), 0);
-    of_files[_i].make();
-    ck_assert_msg(look("a/b/f") == -EAGAIN, "%s: was not noticed", of_files[_i].name);
-    change_mode("root", 0700);
-}
-END_TEST
-
-/* The same while it is being taken in: after it was found, and before it is believed. */
-START_TEST(test_change_before_it_is_believed)
-{
-    make_tree();
-    ask("a/b/f");
-    ask("a/b/f");
-    of_files[_i].make();
-    ck_assert_msg(look("a/b/f") == -EAGAIN, "%s: was not noticed", of_files[_i].name);
-    change_mode("root", 0700);
-}
-END_TEST
-
-/* ---- What happens where there was nothing ---------------------------------------------------- */
-
-static void absent_made(void)
-{
-    tree_file(&tree, "root/a/b/f", "new");
-}
-
-static void absent_moved_in(void)
-{
-    tree_file(&tree, "outside/f", "new");
-    move("outside/f", "root/a/b/f");
-}
-
-static void absent_linked(void)
-{
-    tree_file(&tree, "outside/f", "new");
-    hard_link("outside/f", "root/a/b/f");
-}
-
-static void absent_parent_replaced(void)
-{
-    tree_directory(&tree, "root/new");
-    tree_file(&tree, "root/new/f", "new");
-    take_away("root/a/b");
-    move("root/new", "root/a/b");
-}
-
-static void absent_parent_made_anew(void)
-{
-    int held = open(full("root/a/b"), O_PATH | O_CLOEXEC); /* somebody else's */
-
-    ck_assert_int_ge(held, 0);
-    take_away("root/a/b");
-    tree_directory(&tree, "root/a/b");
-    tree_file(&tree, "root/a/b/f", "new");
-    close(held);
-}
-
-static void absent_grandparent_moved_over(void)
-{
-    tree_directory(&tree, "root/new");
-    tree_directory(&tree, "root/new/b");
-    tree_file(&tree, "root/new/b/f", "new");
-    exchange("root/new", "root/a");
-}
-
-static void (*const of_absence[])(void) = {
-    absent_made,
-    absent_moved_in,
-    absent_linked,
-    absent_parent_replaced,
-    absent_parent_made_anew,
-    absent_grandparent_moved_over,
-};
-
-START_TEST(test_change_of_absence)
-{
-    tree_directory(&tree, "root/a");
-    tree_directory(&tree, "root/a/b");
-    ask_until_known("a/b/f");
-    ck_assert_int_eq(look("a/b/f"), -ENOENT);
-    of_absence[_i]();
-    ck_assert_int_eq(look("a/b/f"), -EAGAIN);
-}
-END_TEST
-
 /* ---- What has to go -------------------------------------------------------------------------- */
 
 START_TEST(test_all_is_given_back)
 {
-    make_tree();
+    tree_directory(&tree, "root/a");
+    tree_directory(&tree, "root/a/b");
+    tree_file(&tree, "root/a/b/f", "");
+    hard_link("root/a/b/f", "outside/link");
     tree_file(&tree, "root/a/g", "");
     ask_until_known("a/b/f");
     ask_until_known("a/g");
@@ -628,15 +279,15 @@ START_TEST(test_bounds)
     struct cache_figures figures;
     unsigned before = tree_descriptors();
 
-    make_numbered(3 * MOST);
-    for (unsigned i = 0; i < 3 * MOST; i++) {
+    make_numbered(3 * CACHE_MOST);
+    for (unsigned i = 0; i < 3 * CACHE_MOST; i++) {
         ask(numbered(i));
         ask(numbered(i));
     }
     cache_get_figures(cache, &figures);
-    ck_assert_uint_eq(figures.names, MOST);
-    ck_assert_uint_eq(tree_descriptors(), before + MOST);
-    ck_assert_uint_eq(watches(), MOST + 1);
+    ck_assert_uint_eq(figures.names, CACHE_MOST);
+    ck_assert_uint_eq(tree_descriptors(), before + CACHE_MOST);
+    ck_assert_uint_eq(watches(), CACHE_MOST + 1);
     ck_assert_uint_eq(closed_elsewhere, 0);
 }
 END_TEST
@@ -644,7 +295,7 @@ END_TEST
 /* Whoever reads everything, once or twice, does not drive out what is asked for all the time. */
 START_TEST(test_scan)
 {
-    enum { HOT = MOST / 2, ALL = 40 * MOST };
+    enum { HOT = CACHE_MOST / 2, ALL = 40 * CACHE_MOST };
 
     make_numbered(ALL);
     for (unsigned round = 0; round < 3; round++)
@@ -711,48 +362,29 @@ END_TEST
 START_TEST(test_refused)
 {
     const struct store_options options = {.root = tree.root, .by_hand = true};
-    struct cache_options cache_options = {.most = MOST, .close_elsewhere = close_elsewhere};
+    struct cache_options cache_options = {.most = CACHE_MOST,
+                                          .close_elsewhere = cache_close_elsewhere};
+    unsigned descriptors = tree_descriptors();
     struct store *by_hand;
     struct cache *none = NULL;
 
+    tree_make(&tree);
     ck_assert_int_eq(store_new(&options, &by_hand), 0);
     cache_options.store = by_hand;
     ck_assert_int_eq(cache_new(&cache_options, &none), -EOPNOTSUPP);
     ck_assert_ptr_null(none);
     store_free(by_hand);
+    tree_remove(&tree);
+    ck_assert_uint_eq(tree_descriptors(), descriptors);
 }
 END_TEST
-
-static void set_up_tree(void)
-{
-    descriptors_before = tree_descriptors();
-    tree_make(&tree);
-}
-
-static void tear_down_tree(void)
-{
-    tree_remove(&tree);
-    ck_assert_uint_eq(tree_descriptors(), descriptors_before);
-}
-
-/* Not on every file system, nor under Valgrind, which knows no openat2. */
-static bool may_be_kept(void)
-{
-    const char *place = getenv("TMPDIR");
-    const struct store_options options = {.root = place ? place : "/tmp"};
-    bool may = store_new(&options, &store) == 0 && store_may_be_kept(store);
-
-    store_free(store);
-    return may;
-}
 
 static TCase *cache_tests(void)
 {
     TCase *tcase = tcase_create("cache");
-    int files = sizeof of_files / sizeof *of_files;
 
     tcase_set_timeout(tcase, 300);
-    tcase_add_checked_fixture(tcase, set_up, tear_down);
+    tcase_add_checked_fixture(tcase, cache_set_up, cache_tear_down);
     tcase_add_test(tcase, test_taken_in_when_asked_again);
     tcase_add_test(tcase, test_not_believed_before_news);
     tcase_add_test(tcase, test_never_taken_in);
@@ -763,9 +395,6 @@ static TCase *cache_tests(void)
     tcase_add_test(tcase, test_small_again);
     tcase_add_test(tcase, test_out_of_date_over_a_wait);
     tcase_add_test(tcase, test_held_while_it_is_forgotten);
-    tcase_add_loop_test(tcase, test_change_of_file, 0, files);
-    tcase_add_loop_test(tcase, test_change_before_it_is_believed, 0, files);
-    tcase_add_loop_test(tcase, test_change_of_absence, 0, sizeof of_absence / sizeof *of_absence);
     tcase_add_test(tcase, test_all_is_given_back);
     tcase_add_test(tcase, test_removed_without_being_asked_for);
     tcase_add_test(tcase, test_two_names_of_one_file);
@@ -781,7 +410,6 @@ static Suite *cache_suite(void)
     Suite *suite = suite_create("cache");
     TCase *refused = tcase_create("refused");
 
-    tcase_add_checked_fixture(refused, set_up_tree, tear_down_tree);
     tcase_add_test(refused, test_refused);
     suite_add_tcase(suite, refused);
     if (may_be_kept())

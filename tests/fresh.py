@@ -14,7 +14,6 @@ import os
 import pathlib
 import re
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -79,13 +78,8 @@ def unmount_below(top):
 
 def figures(address):
     """All samples of valved that have no labels, and the turns of each worker."""
-    with socket.socket(socket.AF_UNIX) as peer:
-        peer.settimeout(support.DEADLINE)
-        peer.connect(address.removeprefix("unix:"))
-        peer.sendall(b"GET /metrics HTTP/1.0\r\n\r\n")
-        with peer.makefile("r") as text:
-            found = re.findall(r"^(valve_cache_\w+|valve_worker_turns_total\{\S+\}) (\S+)$",
-                               text.read(), re.MULTILINE)
+    found = re.findall(r"^(valve_cache_\w+|valve_worker_turns_total\{\S+\}) (\S+)$",
+                       support.scrape(address.removeprefix("unix:")), re.MULTILINE)
     return {name: float(value) for name, value in found}
 
 

@@ -78,6 +78,15 @@ def preload(library):
     return ":".join(filter(None, [os.environ.get("LD_PRELOAD"), str(library)]))
 
 
+def scrape(path):
+    """The metrics that are served on a Unix socket, as text."""
+    with socket.socket(socket.AF_UNIX) as wire:
+        wire.settimeout(DEADLINE)
+        wire.connect(str(path))
+        wire.sendall(b"GET /metrics HTTP/1.0\r\n\r\n")
+        return b"".join(iter(lambda: wire.recv(65536), b"")).decode()
+
+
 def wait_until(condition, what):
     """Returns the first true value of condition(); fails when there is none by the deadline."""
     end = time.monotonic() + DEADLINE

@@ -16,8 +16,8 @@ import support
 
 PROGRAM = support.SOURCE / "tests/bench_servers.py"
 MEASURED = {
-    "get": {"bare loop, memory", "bare loop, open", "valved"},
-    "get-pipelined": {"bare loop, memory", "bare loop, open", "valved"},
+    "get": {"bare loop, memory", "bare loop, pread", "bare loop, open", "valved"},
+    "get-pipelined": {"bare loop, memory", "bare loop, pread", "bare loop, open", "valved"},
     "medium": {"bare loop, pread", "valved"},
     "size": {"bare loop, memory", "bare loop, open", "valved"},
     "del": {"bare unlink", "valved"},

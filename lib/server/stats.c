@@ -292,6 +292,11 @@ static double stack_high_of(const struct valve_worker *worker)
     return (double)valve_counted(&worker->counters->stack_high);
 }
 
+static double connections_of(const struct valve_worker *worker)
+{
+    return (double)atomic_load_explicit(&worker->connections, memory_order_relaxed);
+}
+
 static double waiting_of(const struct valve_worker *worker)
 {
     return (double)valve_counted(&worker->counters->waiting);
@@ -318,6 +323,8 @@ static const struct {
     {{"valve_fiber_stack_used_bytes", "The most that any fiber is known to have used of its stack.",
       VALVE_GAUGE},
      stack_high_of},
+    {{"valve_worker_connections", "Open connections that are this worker's.", VALVE_GAUGE},
+     connections_of},
     {{"valve_waiting_connections", "Connections with a request that waits for a fiber.",
       VALVE_GAUGE},
      waiting_of},

@@ -303,6 +303,11 @@ int cached_hold(const struct cached *cached, int *ret_descriptor, uint64_t *ret_
     return 0;
 }
 
+struct valve_residency *cached_residency(const struct cached *cached)
+{
+    return &cached->known->residency;
+}
+
 void cached_let_go(const struct cached *cached)
 {
     struct known *known = cached->known;

@@ -86,6 +86,7 @@ int cached_open(const struct cached *cached, struct store_file *ret_file);
  * wait: it stays open until it is let go of, once, whatever becomes of the name. -EAGAIN as above.
  */
 int cached_hold(const struct cached *cached, int *ret_descriptor, uint64_t *ret_size);
+struct valve_residency *cached_residency(const struct cached *cached); /* while it is held */
 void cached_let_go(const struct cached *cached);
 
 /* Is told of a name that was not known, after the store was asked. */

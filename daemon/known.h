@@ -9,6 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "valve.h"
+
 enum known_kind {
     KNOWN_DIRECTORY, /* on the way to others: it is known as long as they are */
     KNOWN_FILE,
@@ -21,9 +23,10 @@ struct known {
     struct known *previous, *next;              /* others of the parent, in a ring */
     struct known *older, *newer;                /* in the queue it stands in: see cache.c */
     struct known_queue *queue;
-    uint64_t hash;      /* of the path */
-    uint64_t learned;   /* how often all news had been taken when it was proven */
-    uint64_t size;      /* of the file when it was read last */
+    uint64_t hash;    /* of the path */
+    uint64_t learned; /* how often all news had been taken when it was proven */
+    uint64_t size;    /* of the file when it was read last */
+    struct valve_residency residency;
     int descriptor;     /* of the file, or -1 */
     int watch;          /* number of its watch, or -1 */
     unsigned held;      /* by so many who send from it */

@@ -279,6 +279,7 @@ static int send_known(const struct subject *subject, struct files_get_reply repl
         !valve_call_try_hold(subject->call, JOBS_FILE_HELD))
         return -EAGAIN;
     if (cached_hold(cached, &descriptor, &size) == 0) {
+        valve_reply_residency(subject->call, cached_residency(cached));
         *ret_answer = files_get_reply_content_file(reply, descriptor, 0, size, subject->path);
         cached_let_go(cached);
         return 0; /* its places are given back by the end of the call */

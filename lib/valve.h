@@ -581,6 +581,17 @@ struct valve_answer valve_reply_bytes_file(struct valve_call *call, const struct
                                            uint64_t size, const char *what);
 
 /*
+ * Of a file that is kept open from reply to reply: when so much of it was found in memory, all at
+ * once. Zeros at first. To be given before valve_reply_bytes_file(), which need not look again for
+ * some milliseconds then; it stays in place until the call has ended. One thread's at a time.
+ */
+struct valve_residency {
+    uint64_t size; /* bytes, from its start */
+    uint64_t at;   /* ns */
+};
+void valve_reply_residency(struct valve_call *call, struct valve_residency *residency);
+
+/*
  * An item of a stream, before the reply. Sent as a whole, so items of several streams and small
  * replies may follow each other. Waits while more is unsent than a client that keeps up would
  * leave: a handler that is ahead of its client is suspended here, and from time to time one that

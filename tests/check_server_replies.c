@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "fiber/clock.h"
 #include "tests/server_fixture.h"
 
 #define MEBIBYTE ((size_t)1 << 20)
@@ -325,6 +326,41 @@ START_TEST(files_of_all_sizes)
 }
 END_TEST
 
+/* What is remembered of a file that is kept open is of no use, or was found by another reply. */
+START_TEST(a_file_that_is_kept_open)
+{
+    static const struct {
+        uint64_t size; /* that is remembered */
+        bool is_recent;
+        uint64_t asked, seen;
+    } rows[] = {
+        {0, false, 65536, 65536},      /* nothing is remembered */
+        {1000, true, 65536, 65536},    /* the file has grown */
+        {65536, false, 65536, 65536},  /* long ago */
+        {524288, false, 65536, 65536}, /* the file has shrunk */
+        {0, false, 524288, 524288},    /* the most that is looked at at once */
+        {0, false, 524289, 0},         /* more */
+    };
+    uint64_t begun = valve_clock_now();
+    struct peer peer;
+
+    make_file(10 * MEBIBYTE);
+    rig.service.residency.size = rows[_i].size;
+    rig.service.residency.at = rows[_i].is_recent ? begun : 0;
+    rig_start(&rig);
+    peer = peer_connect(rig.address);
+    for (uint32_t id = 1; id <= 3; id++) {
+        ask_for_bytes(&peer, id, "file-kept", rows[_i].asked);
+        peer_expect_content(&peer, id, 0, rows[_i].asked);
+    }
+    peer_close(&peer);
+    rig_stop(&rig);
+    ck_assert_uint_eq(rig.service.residency.size, rows[_i].seen);
+    if (rows[_i].seen > 0)
+        ck_assert_uint_ge(rig.service.residency.at, begun);
+}
+END_TEST
+
 START_TEST(a_file_that_is_too_short_breaks_the_connection)
 {
     struct peer peer;
@@ -530,6 +566,7 @@ int main(void)
     tcase_add_test(tests, an_early_error_replaces_a_list);
     tcase_add_test(tests, a_late_error_breaks_the_connection_inside_a_list);
     tcase_add_test(tests, files_of_all_sizes);
+    tcase_add_loop_test(tests, a_file_that_is_kept_open, 0, 6);
     tcase_add_loop_test(tests, a_file_that_is_too_short_breaks_the_connection, 0, 2);
     tcase_add_test(tests, a_client_that_leaves_during_a_file_is_no_fault);
     tcase_add_test(tests, large_replies_take_turns);

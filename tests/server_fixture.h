@@ -76,6 +76,7 @@ struct service {
         unsigned gate_at;   /* before this one, waits for the gate; 0: not */
     } list;
     int file;
+    struct valve_residency residency; /* of it: replies of file-kept use it */
 
     struct tally begun;    /* handlers */
     struct tally ended;    /* after they were answered */

@@ -196,9 +196,11 @@ static struct files_get_answer get(void *context, struct files_get_reply reply,
     struct files_get_answer answer;
 
     begin(service);
+    if (says(&order, "file-kept"))
+        valve_reply_residency(reply.call, &service->residency);
     if (says(&order, "whole"))
         answer = get_whole(reply, (size_t)order.first);
-    else if (says(&order, "file"))
+    else if (says(&order, "file") || says(&order, "file-kept"))
         answer = files_get_reply_content_file(reply, service->file, 0, order.first, "the file");
     else if (says(&order, "file-from"))
         answer = files_get_reply_content_file(reply, service->file, (off_t)order.first,

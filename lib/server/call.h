@@ -32,12 +32,13 @@ struct valve_call {
     enum valve_outcome outcome; /* of what was answered last */
     uint64_t began;             /* ns: its turn */
     bool has_turn;
-    bool misused;                  /* the log has heard of it */
-    struct valve_buffer *building; /* the reply, or the piece of it, in the making */
-    size_t reserved;               /* bytes promised to it in the output's account */
-    const struct valve_type *item; /* of the list that is being sent */
-    unsigned held;                 /* descriptors: see valve_call_hold() */
-    size_t streamed;               /* of items, since other connections last had a turn */
+    bool misused;                      /* the log has heard of it */
+    struct valve_buffer *building;     /* the reply, or the piece of it, in the making */
+    struct valve_residency *residency; /* of the file to be sent, or NULL */
+    size_t reserved;                   /* bytes promised to it in the output's account */
+    const struct valve_type *item;     /* of the list that is being sent */
+    unsigned held;                     /* descriptors: see valve_call_hold() */
+    size_t streamed;                   /* of items, since other connections last had a turn */
     struct valve_promise promise;
     struct valve_arena arena;
 };

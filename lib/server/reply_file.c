@@ -23,10 +23,11 @@
 #include "server/server.h"
 #include "server/worker.h"
 
-#define HOT_WINDOW  ((size_t)512 * 1024) /* looked at at once, and read ahead */
-#define HOT_TRUSTED 1000000              /* ns for which memory is taken to keep what it had */
-#define COLD_WINDOW ((size_t)128 * 1024) /* read at once: held until it is sent */
-#define RETRY       20000000             /* ns between looks for a free descriptor */
+#define HOT_WINDOW   ((size_t)512 * 1024) /* looked at at once, and read ahead */
+#define HOT_TRUSTED  1000000              /* ns for which memory is taken to keep what it had */
+#define KEPT_TRUSTED 10000000             /* ns, of files that are sent again and again */
+#define COLD_WINDOW  ((size_t)128 * 1024) /* read at once: held until it is sent */
+#define RETRY        20000000             /* ns between looks for a free descriptor */
 
 /* A file on its way to the socket. */
 struct transfer {
@@ -141,6 +142,32 @@ static int fetch(struct transfer *transfer)
     return r;
 }
 
+void valve_reply_residency(struct valve_call *call, struct valve_residency *residency)
+{
+    call->residency = residency;
+}
+
+/* Whether this much that comes next was found in memory by another reply, a moment ago. */
+static bool was_found(const struct transfer *transfer, size_t window, uint64_t now)
+{
+    const struct valve_residency *residency = transfer->call->residency;
+
+    return residency != NULL && (uint64_t)transfer->offset + window <= residency->size &&
+           now - residency->at < KEPT_TRUSTED;
+}
+
+/* Looks whether it is in memory. What was found of a whole file is remembered. */
+static bool look(struct transfer *transfer, size_t window, uint64_t now)
+{
+    struct valve_residency *residency = transfer->call->residency;
+
+    if (!valve_os_in_memory(transfer->descriptor, transfer->offset, window, transfer->is_moving))
+        return false;
+    if (residency != NULL && transfer->offset == 0 && window == transfer->left)
+        *residency = (struct valve_residency){window, now};
+    return true;
+}
+
 /* Whether what comes next can be sent from where it is: up to hot_end, and now. */
 static bool is_hot(struct transfer *transfer)
 {
@@ -149,7 +176,7 @@ static bool is_hot(struct transfer *transfer)
 
     if (transfer->offset < transfer->hot_end && now - transfer->hot_at < HOT_TRUSTED)
         return true;
-    if (!valve_os_in_memory(transfer->descriptor, transfer->offset, window, transfer->is_moving))
+    if (!was_found(transfer, window, now) && !look(transfer, window, now))
         return false;
     transfer->hot_end = transfer->offset + (off_t)window;
     transfer->hot_at = now;

@@ -5,10 +5,12 @@
  */
 #include <check.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "fiber/clock.h"
@@ -520,6 +522,40 @@ START_TEST(a_list_waits_for_its_client)
 }
 END_TEST
 
+static uint64_t processor_time(void)
+{
+    struct timespec time;
+
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
+    return (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec;
+}
+
+/*
+ * The socket was full, and has room again, but the rest of the list is not there yet: it is no
+ * reason to run that the client could take more.
+ */
+START_TEST(a_list_that_waits_for_something_else_is_quiet)
+{
+    static uint8_t buffer[MEBIBYTE];
+    struct peer peer;
+    uint64_t before;
+
+    rig.service.list.gate_at = 20000;
+    start_with_list(20001, 1000);
+    peer = peer_connect(rig.address);
+    peer_ask_list(&peer, 1);
+    while (recv(peer.socket, buffer, sizeof buffer, MSG_DONTWAIT) > 0 ||
+           tally_get(&rig.service.at_gate) == 0)
+        poll(&(struct pollfd){.fd = peer.socket, .events = POLLIN}, 1, 10);
+    before = processor_time();
+    poll(NULL, 0, 300);
+    ck_assert_uint_lt(processor_time() - before, 100000000);
+    peer_close(&peer);
+    tally_await(&rig.service.canceled, 1);
+    rig_stop(&rig);
+}
+END_TEST
+
 /* 500 replies of 64 KB are asked for: only some are made before the client reads. */
 START_TEST(bytes_in_place_wait_for_their_client)
 {
@@ -574,6 +610,7 @@ int main(void)
     tcase_add_test(tests, small_replies_pass_a_large_one_that_has_not_begun);
     tcase_add_test(tests, those_that_wait_for_a_turn_go_with_their_client);
     tcase_add_test(tests, a_list_waits_for_its_client);
+    tcase_add_test(tests, a_list_that_waits_for_something_else_is_quiet);
     tcase_add_test(tests, bytes_in_place_wait_for_their_client);
     suite_add_tcase(suite, tests);
     srunner_run_all(runner, CK_NORMAL);

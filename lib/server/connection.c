@@ -56,6 +56,9 @@ static void note_shortage(struct valve_worker *worker, int error)
 
 /* ---- Events ---- */
 
+static void set_watch(struct valve_worker *worker, struct valve_connection *connection,
+                      enum watch watch);
+
 static void on_event(evutil_socket_t descriptor, short what, void *argument)
 {
     struct valve_worker *worker = argument;
@@ -65,6 +68,9 @@ static void on_event(evutil_socket_t descriptor, short what, void *argument)
         connection->flags |= VALVE_CONNECTION_READABLE;
     if (connection->watch == WATCH_HANGUP && valve_os_peer_gone((int)descriptor))
         valve_connection_break(worker, connection);
+    if ((what & EV_WRITE) && connection->watch == WATCH_BOTH &&
+        !(connection->flags & VALVE_CONNECTION_BLOCKED))
+        set_watch(worker, connection, WATCH_READ); /* nobody waits for it any more */
     if (what & EV_WRITE)
         connection->flags &= (uint16_t)~VALVE_CONNECTION_BLOCKED;
     valve_connection_attend(worker, connection);
@@ -217,6 +223,10 @@ static void settle_watch(struct valve_worker *worker, struct valve_connection *c
     bool in = valve_intake_is_wanted(connection);
     bool out = (connection->flags & VALVE_CONNECTION_BLOCKED) != 0;
 
+    /* A reply that has filled the socket, and is not at its end, will do so again. */
+    if (in && !out && connection->watch == WATCH_BOTH && connection->output != NULL &&
+        connection->output->begun)
+        return;
     /*
      * In a moment it is seen to again: what it waits for then costs no call of the kernel before.
      */

@@ -98,7 +98,8 @@ def draw(figures, scenarios, directory):
     directory.mkdir(parents=True, exist_ok=True)
     rows = bench_table.rows(figures, scenarios)
     machine = figures["machine"]
-    footer = (f"{machine['cpu']}, Linux {machine['kernel']}, one core for the server, "
+    kernel = machine["kernel"].partition("-")[0]
+    footer = (f"{machine['cpu']}, Linux {kernel}, one core for the server, "
               f"{figures['socket']} sockets, {bench_table.count_of(figures['rounds'])}")
     for chart in CHARTS:
         panels = []

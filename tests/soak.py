@@ -22,6 +22,7 @@ import random
 import re
 import shutil
 import signal
+import stat
 import subprocess
 import sys
 import threading
@@ -292,7 +293,8 @@ class Soak:
         self._rest(server, start)
 
     def _rest(self, server, start):
-        """Takes a sample when nothing changes any more."""
+        """Takes a sample when nothing changes any more, and no name is known."""
+        server.root.chmod(stat.S_IMODE(server.root.stat().st_mode))  # by this all are forgotten
         server.expect_descriptors(self.least_descriptors)
         rest = take_sample(server.program.pid, start)
         end = rest.time + 10 * self.quiet

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * Trimming of a worker: a survey of its spares every ten seconds; what was too much goes, some at a
- * time.
+ * time. When none is left it has come to rest, and the heap gives back its free pages, too: those
+ * between blocks that are kept, as a service's may be.
  */
 #include "server/trim.h"
 
@@ -9,6 +10,7 @@
 
 #include "server/buffer.h"
 #include "server/input.h"
+#include "server/os.h"
 #include "server/output.h"
 
 #define TRIM_GO_ON   10000000 /* ns: where there is more than one turn should do */
@@ -50,6 +52,8 @@ bool valve_trim_turn(struct valve_worker *worker)
             survey(worker);
         worker->is_trimming = trim(worker);
         worker->trim_at = worker->is_trimming ? worker->now + TRIM_GO_ON : VALVE_NEVER;
+        if (!worker->is_trimming && !has_spares(worker))
+            valve_os_trim_heap();
     }
     if (worker->trim_at == VALVE_NEVER && has_spares(worker))
         worker->trim_at = worker->now + VALVE_TRIM_EVERY;

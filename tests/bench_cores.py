@@ -7,12 +7,10 @@ Both servers, and the load (tests/bench_load), may run on both CPUs, and take tu
 taken within a round.
 """
 import argparse
-import json
 import pathlib
 import re
 import shutil
 import statistics
-import subprocess
 import tempfile
 import threading
 
@@ -20,7 +18,6 @@ import bench_machine
 import bench_programs
 import support
 
-LOAD = support.BUILD / "tests/bench_load"
 FILES = 1000
 CONNECTIONS = 64
 CONFIGURATION = """
@@ -61,31 +58,27 @@ class Run:
         names = [f"{number:04}" for number in range(FILES)]
         setting = bench_programs.Setting(self.directory, root, f"unix:{self.directory}/socket",
                                          names)
-        self.depth, self.arguments = depth, arguments
         with bench_programs.Server(kind(workers), setting, arguments.first,
                                    bench_machine.CPUS) as server:
-            self._load(server, arguments.seconds / 3)
+            server.load("get", CONNECTIONS, depth, arguments.seconds / 3)
+            support.wait_until(lambda: self._connected(0), "the clients are gone")
             before = server.cpu()
-            look = threading.Timer(arguments.seconds / 2, self._look)
+            look = threading.Thread(target=self._look)
             look.start()
-            figures = self._load(server, arguments.seconds)
+            figures = server.load("get", CONNECTIONS, depth, arguments.seconds)
             self.cpu = (server.cpu() - before) / 1e3 / figures["requests"]
             self.rate = figures["per_second"]
             look.join()
         shutil.rmtree(self.directory)
 
-    def _look(self):
-        self.connections = connections_of_workers(self.directory)
+    def _connected(self, count):
+        """What each worker has of so many connections; None as long as it is another number."""
+        connections = connections_of_workers(self.directory)
+        return connections if sum(connections) == count else None
 
-    def _load(self, server, seconds):
-        output = subprocess.run(
-            [LOAD, "--protocol", "valve", "--connections", str(CONNECTIONS), "--depth",
-             str(self.depth), "--seconds", str(seconds), "--warmup", "0", "--call", "get",
-             server.address, *server.setting.names],
-            preexec_fn=bench_machine.go_before_others if self.arguments.first else None,
-            start_new_session=self.arguments.first, stdout=subprocess.PIPE, check=True, text=True,
-            timeout=seconds + support.DEADLINE).stdout
-        return json.loads(output)
+    def _look(self):
+        self.connections = support.wait_until(lambda: self._connected(CONNECTIONS),
+                                              "all clients are connected")
 
 
 def compare(depth, root, arguments):

@@ -97,7 +97,7 @@ static void make_files(void)
     bench.address.sun_family = AF_UNIX;
     snprintf(bench.address.sun_path, sizeof bench.address.sun_path, "%s/socket", bench.directory);
     snprintf(text, sizeof text,
-             "[files]\nroot = %s\n[limits]\nidle_timeout = 1h\n[log]\nlevel = warning\n"
+             "[files]\nroot = %s\ncache = 16\n[limits]\nidle_timeout = 1h\n[log]\nlevel = warning\n"
              "[listen bench]\naddress = unix:%s\n",
              bench.root, bench.address.sun_path);
     write_file(bench.file, text);

@@ -7,6 +7,7 @@ requests, and connections that live as long as their clients want.
 import collections
 import contextlib
 import ctypes
+import json
 import os
 import pathlib
 import re
@@ -20,6 +21,7 @@ import bench_machine
 import support
 
 BARE = support.BUILD / "tests/bench_bare"
+LOAD = support.BUILD / "tests/bench_load"
 PR_SET_PDEATHSIG = 1
 IS_ROOT = os.geteuid() == 0
 
@@ -239,6 +241,17 @@ class Server:
     def cpu(self):
         """Nanoseconds that its processes have run, by the clock that counts them: clock ~pid:2."""
         return sum(time.clock_gettime_ns((~pid << 3) | 2) for pid in self._processes())
+
+    def load(self, call, connections, depth, seconds):
+        """What bench_load says of so many seconds, in which it asks for all names in turn."""
+        output = subprocess.run(
+            [LOAD, "--protocol", self.kind.protocol, "--connections", str(connections), "--depth",
+             str(depth), "--seconds", str(seconds), "--warmup", "0", "--call", call, self.address,
+             *self.setting.names],
+            preexec_fn=bench_machine.go_before_others if self._first else None,
+            start_new_session=self._first, stdout=subprocess.PIPE, check=True, text=True,
+            timeout=seconds + support.DEADLINE).stdout
+        return json.loads(output)
 
     def memory(self):
         """Bytes that are resident; what processes share counts for each in part."""

@@ -29,7 +29,6 @@ import bench_programs
 import bench_table
 import support
 
-LOAD = support.BUILD / "tests/bench_load"
 UNLINK = support.BUILD / "tests/bench_unlink"
 OUTPUT = support.BUILD / "bench"
 SMALL_FILES, MEDIUM_FILES, GONE_FILES = 1000, 64, 2000
@@ -95,24 +94,13 @@ def make_files(root, scenarios):
 
 # ---- One measurement ----------------------------------------------------------------------------
 
-def load(server, scenario, arguments, seconds):
-    """What bench_load says of so many seconds."""
-    output = subprocess.run(
-        [LOAD, "--protocol", server.kind.protocol, "--connections", str(scenario.connections),
-         "--depth", str(scenario.depth), "--seconds", str(seconds), "--warmup", "0",
-         "--call", scenario.call, server.address, *server.setting.names],
-        preexec_fn=bench_machine.go_before_others if arguments.first else None,
-        start_new_session=arguments.first, stdout=subprocess.PIPE,
-        check=True, text=True, timeout=seconds + support.DEADLINE).stdout
-    return json.loads(output)
-
-
 def measure(server, scenario, arguments):
     seconds = arguments.seconds * (LARGE_TIMES if scenario.files == "large" else 1)
     server.fill(server.setting.names)
-    load(server, scenario, arguments, seconds * WARM_UP)
+    shape = scenario.call, scenario.connections, scenario.depth
+    server.load(*shape, seconds * WARM_UP)
     before = server.cpu()
-    sample = load(server, scenario, arguments, seconds)
+    sample = server.load(*shape, seconds)
     sample["cpu_us"] = (server.cpu() - before) / 1e3
     return sample
 

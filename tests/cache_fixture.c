@@ -9,9 +9,11 @@
 #include <check.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -144,6 +146,12 @@ unsigned watches(void)
         count += strncmp(line, "inotify wd:", 11) == 0;
     fclose(file);
     return count;
+}
+
+void hide_mounts(void)
+{
+    if (unshare(CLONE_NEWNS) == 0)
+        (void)mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL);
 }
 
 bool may_be_kept(void)

@@ -21,6 +21,12 @@ extern struct cache *cache;
 extern uint64_t cache_batch;      /* of find(), the last one */
 extern unsigned closed_elsewhere; /* files */
 
+/*
+ * From now on what others mount is not seen here: each time all names would be forgotten. Needs
+ * privileges, and does without.
+ */
+void hide_mounts(void);
+
 /* Whether names may be kept here: not on every file system, nor under Valgrind without openat2. */
 bool may_be_kept(void);
 

@@ -419,9 +419,11 @@ static Suite *cache_suite(void)
 
 int main(void)
 {
-    SRunner *runner = srunner_create(cache_suite());
+    SRunner *runner;
     int failed;
 
+    hide_mounts();
+    runner = srunner_create(cache_suite());
     srunner_run_all(runner, CK_NORMAL);
     failed = srunner_ntests_failed(runner);
     srunner_free(runner);

@@ -68,11 +68,11 @@ static void on_event(evutil_socket_t descriptor, short what, void *argument)
         connection->flags |= VALVE_CONNECTION_READABLE;
     if (connection->watch == WATCH_HANGUP && valve_os_peer_gone((int)descriptor))
         valve_connection_break(worker, connection);
-    if ((what & EV_WRITE) && connection->watch == WATCH_BOTH &&
-        !(connection->flags & VALVE_CONNECTION_BLOCKED))
-        set_watch(worker, connection, WATCH_READ); /* nobody waits for it any more */
-    if (what & EV_WRITE)
+    if (what & EV_WRITE) {
+        if (connection->watch == WATCH_BOTH && !(connection->flags & VALVE_CONNECTION_BLOCKED))
+            set_watch(worker, connection, WATCH_READ); /* nobody waits for it any more */
         connection->flags &= (uint16_t)~VALVE_CONNECTION_BLOCKED;
+    }
     valve_connection_attend(worker, connection);
 }
 

@@ -52,11 +52,13 @@ bool valve_trim_turn(struct valve_worker *worker)
             survey(worker);
         worker->is_trimming = trim(worker);
         worker->trim_at = worker->is_trimming ? worker->now + TRIM_GO_ON : VALVE_NEVER;
-        if (!worker->is_trimming && !has_spares(worker))
+    }
+    if (worker->trim_at == VALVE_NEVER) {
+        if (has_spares(worker))
+            worker->trim_at = worker->now + VALVE_TRIM_EVERY;
+        else if (is_due)
             valve_os_trim_heap();
     }
-    if (worker->trim_at == VALVE_NEVER && has_spares(worker))
-        worker->trim_at = worker->now + VALVE_TRIM_EVERY;
     return is_due;
 }
 

@@ -61,9 +61,11 @@ class TestBench(unittest.TestCase):
     def start(self, *arguments, **files):
         environment = {"VALVE_BUILD": str(support.BUILD), "PATH": "/usr/bin:/bin",
                        "TMPDIR": str(self.directory)}
+        # What runs in the background of a shell has been told to ignore interrupts.
         return subprocess.Popen(
             [sys.executable, "-B", PROGRAM, "--servers", "valved,bare", "--output", self.directory,
-             *arguments], text=True, env=environment, **files)
+             *arguments], text=True, env=environment,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL), **files)
 
     def test_a_short_round(self):
         only = [option for name in MEASURED for option in ("--only", name)]

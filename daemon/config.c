@@ -27,20 +27,6 @@
 #define FILES_LEAST 64
 #define FILES_MOST  8192
 
-static int set_defaults(struct config *config)
-{
-    struct config_problem problem;
-
-    for (size_t i = 0; i < CONFIG_KEY_COUNT; i++) {
-        int r = config_set(&config_keys[i], config, &config->origins[i], (struct config_origin){0},
-                           config_keys[i].initial, &problem);
-
-        if (r < 0)
-            return r;
-    }
-    return 0;
-}
-
 /* ---- the file ---- */
 
 /* 0, or 1 where the file cannot be read, which is reported: what it says is not known. */
@@ -65,8 +51,10 @@ static int read_file(struct config *config, const struct options *options,
     config_read(config, stream, errors);
     readable = ferror(stream) == 0;
     fclose(stream);
-    if (readable)
+    if (readable) {
         config_listeners_check(config, errors);
+        config_rules_check(config, errors);
+    }
     return readable ? 0 : 1;
 }
 
@@ -116,7 +104,7 @@ static int add_argument(struct config *config, const struct options *options, si
     const struct config_key *key = &config_listener_keys[CONFIG_LISTEN_ADDRESS];
     struct config_listener *listener;
     struct config_problem problem;
-    char name[CONFIG_LISTENER_NAME_MAX + 1];
+    char name[CONFIG_NAME_MAX + 1];
     int r;
 
     snprintf(name, sizeof name, "%zu", index + 1);
@@ -186,7 +174,7 @@ int config_load(const struct options *options, struct config *ret_config,
     bool known = false; /* what the file says */
     int r;
 
-    r = set_defaults(&config);
+    r = config_set_defaults(config_keys, CONFIG_KEY_COUNT, &config, config.origins);
     if (r >= 0) {
         r = read_file(&config, options, errors);
         known = r == 0;
@@ -263,10 +251,8 @@ void config_resolve(struct config *config, unsigned cpus, uint64_t descriptor_li
 void config_fini(struct config *config)
 {
     config_listeners_clear(config);
-    for (size_t i = 0; i < CONFIG_KEY_COUNT; i++) {
-        if (config_keys[i].type->release != NULL)
-            config_keys[i].type->release(config_field(&config_keys[i], config));
-    }
+    config_rules_clear(config);
+    config_release(config_keys, CONFIG_KEY_COUNT, config);
     free(config->path);
     *config = (struct config){0};
 }

@@ -10,6 +10,7 @@
 #define VALVED_CONFIG_H
 
 #include "net/address.h"
+#include "net/network.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -24,17 +25,19 @@ struct options;
 #define VALVED_CONFIG_FILE "/etc/valve.ini"
 #endif
 
-/* Longest name of a listener, the NAME of [listen NAME], without its terminator. */
-#define CONFIG_LISTENER_NAME_MAX 32
+/* Longest NAME of [listen NAME] and [access NAME], without its terminator. */
+#define CONFIG_NAME_MAX 32
 
-/* What a listener's peers may do, as bits of config_listener.allow. */
+/* What peers may do, as bits of the `allow` of listeners and of rules. */
+#define CONFIG_OPERATIONS 5
+
 enum config_operation {
     CONFIG_ALLOW_LIST = 1u << 0,
     CONFIG_ALLOW_SIZE = 1u << 1,
     CONFIG_ALLOW_GET = 1u << 2,
     CONFIG_ALLOW_EXISTS = 1u << 3,
     CONFIG_ALLOW_DEL = 1u << 4,
-    CONFIG_ALLOW_ALL = (1u << 5) - 1,
+    CONFIG_ALLOW_ALL = (1u << CONFIG_OPERATIONS) - 1,
 };
 
 /* One for each key outside of [listen NAME]; the index of struct config.origins. */
@@ -78,6 +81,14 @@ enum config_listener_key_index {
     CONFIG_LISTEN_KEY_COUNT
 };
 
+/* One for each key of [access NAME]; the index of struct config_rule.origins. */
+enum config_access_key_index {
+    CONFIG_ACCESS_PEER,
+    CONFIG_ACCESS_ALLOW,
+    CONFIG_ACCESS_PATH,
+    CONFIG_ACCESS_KEY_COUNT
+};
+
 enum config_source { CONFIG_FROM_DEFAULT, CONFIG_FROM_FILE, CONFIG_FROM_COMMAND_LINE };
 
 struct config_origin {
@@ -98,15 +109,47 @@ struct config_group {
     gid_t id;   /* (gid_t)-1, which chown() leaves alone, when name is NULL */
 };
 
+/* What tells a section from others of its kind. */
+struct config_name {
+    char text[CONFIG_NAME_MAX + 1];
+    unsigned line; /* of its header; 0 for --listen */
+};
+
 struct config_listener {
-    char name[CONFIG_LISTENER_NAME_MAX + 1];
-    unsigned line; /* of its section's header; 0 for --listen */
+    struct config_name name;
     struct valve_address address;
     unsigned allow;            /* of enum config_operation; never 0 */
     mode_t mode;               /* of a Unix socket in the file system */
     struct config_group group; /* likewise */
     bool insecure;             /* TCP: reachable from other machines without TLS, as asked */
     struct config_origin origins[CONFIG_LISTEN_KEY_COUNT];
+};
+
+/* Whom a rule is for: one word of `peer`. */
+struct config_peer {
+    enum config_peer_kind {
+        CONFIG_PEER_ANY,     /* whoever connects */
+        CONFIG_PEER_USER,    /* a user id of [first, last], over a Unix socket */
+        CONFIG_PEER_GROUP,   /* one of whose groups, of all he has, is `first`; likewise */
+        CONFIG_PEER_ADDRESS, /* an address in a network, over TCP */
+    } kind;
+    uint32_t first, last;
+    struct valve_network network;
+    char *text; /* as it was written */
+};
+
+struct config_peers {
+    struct config_peer *list;
+    size_t count;
+};
+
+/* [access NAME]: these peers may do these things to what is under this path. */
+struct config_rule {
+    struct config_name name;
+    struct config_peers peers; /* at least one */
+    unsigned allow;            /* of enum config_operation; never 0 */
+    char *path;                /* whole components from the root on; "": all there is */
+    struct config_origin origins[CONFIG_ACCESS_KEY_COUNT];
 };
 
 /*
@@ -147,6 +190,9 @@ struct config {
 
     struct config_listener *listeners; /* at least one */
     size_t listener_count;
+
+    struct config_rule *rules; /* none: what a listener allows is all there is to it */
+    size_t rule_count;
 
     struct config_origin origins[CONFIG_KEY_COUNT];
 };

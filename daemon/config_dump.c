@@ -90,11 +90,18 @@ static bool applies(const struct config_key *key, const struct config_listener *
 
 static void print_listener(struct dump *dump, const struct config_listener *listener)
 {
-    fprintf(dump->stream, "\n[%s %s]\n", config_section_names[CONFIG_LISTEN], listener->name);
+    fprintf(dump->stream, "\n[%s %s]\n", config_section_names[CONFIG_LISTEN], listener->name.text);
     for (size_t i = 0; i < CONFIG_LISTEN_KEY_COUNT; i++) {
         if (applies(&config_listener_keys[i], listener))
             print_key(dump, &config_listener_keys[i], &listener->origins[i], listener);
     }
+}
+
+static void print_rule(struct dump *dump, const struct config_rule *rule)
+{
+    fprintf(dump->stream, "\n[%s %s]\n", config_section_names[CONFIG_ACCESS], rule->name.text);
+    for (size_t i = 0; i < CONFIG_ACCESS_KEY_COUNT; i++)
+        print_key(dump, &config_access_keys[i], &rule->origins[i], rule);
 }
 
 int config_dump(const struct config *config, FILE *stream)
@@ -115,6 +122,8 @@ int config_dump(const struct config *config, FILE *stream)
     }
     for (size_t i = 0; i < config->listener_count; i++)
         print_listener(dump, &config->listeners[i]);
+    for (size_t i = 0; i < config->rule_count; i++)
+        print_rule(dump, &config->rules[i]);
     free(dump);
     return 0;
 }

@@ -38,7 +38,7 @@ struct reader {
     bool in_section;  /* a header has been seen */
     bool skips;       /* the last header was wrong: what its keys mean cannot be known */
     enum config_section section;
-    size_t listener; /* in config->listeners, if the section is CONFIG_LISTEN */
+    size_t index; /* of the section among those of its kind, if it has a name */
     unsigned headers[CONFIG_SECTION_COUNT]; /* lines of the headers, 0: none so far */
     char text[CONFIG_LINE_MAX + 2];         /* the line, with a newline when inih gets it */
 };
@@ -48,51 +48,81 @@ struct reader {
 
 /* ---- keys ---- */
 
-/* Says in which section a key belongs that stands in another. */
-static void refuse_unknown(struct reader *reader, const char *name)
-{
-    const char *section = config_section_names[reader->section];
+/* The keys of a section. */
+struct keys {
+    const struct config_key *list;
+    size_t count;
+};
 
-    for (size_t i = 0; i < CONFIG_LISTEN_KEY_COUNT; i++) {
-        if (strcmp(config_listener_keys[i].name, name) == 0) {
-            FAIL(reader, "unknown key '%s' in [%s]; it belongs in [listen NAME]", name, section);
-            return;
-        }
-    }
-    for (size_t i = 0; i < CONFIG_KEY_COUNT; i++) {
-        if (strcmp(config_keys[i].name, name) == 0) {
-            FAIL(reader, "unknown key '%s' in [%s]; it belongs in [%s]", name, section,
-                 config_section_names[config_keys[i].section]);
-            return;
-        }
-    }
-    FAIL(reader, "unknown key '%.60s' in [%s]", name, section);
+static struct keys keys_of(enum config_section section)
+{
+    if (section == CONFIG_LISTEN)
+        return (struct keys){config_listener_keys, CONFIG_LISTEN_KEY_COUNT};
+    if (section == CONFIG_ACCESS)
+        return (struct keys){config_access_keys, CONFIG_ACCESS_KEY_COUNT};
+    return (struct keys){config_keys, CONFIG_KEY_COUNT};
 }
 
 /* The key of that name in a section, and its index; NULL if there is none. */
 static const struct config_key *find_key(enum config_section section, const char *name,
                                          size_t *ret_index)
 {
-    bool listens = section == CONFIG_LISTEN;
-    const struct config_key *keys = listens ? config_listener_keys : config_keys;
-    size_t count = listens ? (size_t)CONFIG_LISTEN_KEY_COUNT : (size_t)CONFIG_KEY_COUNT;
+    struct keys keys = keys_of(section);
 
-    for (size_t i = 0; i < count; i++) {
-        if (keys[i].section == section && strcmp(keys[i].name, name) == 0) {
+    for (size_t i = 0; i < keys.count; i++) {
+        if (keys.list[i].section == section && strcmp(keys.list[i].name, name) == 0) {
             *ret_index = i;
-            return &keys[i];
+            return &keys.list[i];
         }
     }
     return NULL;
 }
 
+static bool is_named(enum config_section section)
+{
+    return section == CONFIG_LISTEN || section == CONFIG_ACCESS;
+}
+
+/* Says in which section a key belongs that stands in another: listeners first. */
+static void refuse_unknown(struct reader *reader, const char *name)
+{
+    const char *here = config_section_names[reader->section];
+    size_t index;
+
+    for (unsigned i = CONFIG_SECTION_COUNT; i-- > 0;) {
+        if (find_key((enum config_section)i, name, &index) != NULL) {
+            FAIL(reader, "unknown key '%s' in [%s]; it belongs in [%s%s]", name, here,
+                 config_section_names[i], is_named((enum config_section)i) ? " NAME" : "");
+            return;
+        }
+    }
+    FAIL(reader, "unknown key '%.60s' in [%s]", name, here);
+}
+
+/* Where the keys of the open section are set, and where it is noted by what. */
+static void *target_of(struct reader *reader, struct config_origin **ret_origins)
+{
+    struct config *config = reader->config;
+
+    if (reader->section == CONFIG_LISTEN) {
+        *ret_origins = config->listeners[reader->index].origins;
+        return &config->listeners[reader->index];
+    }
+    if (reader->section == CONFIG_ACCESS) {
+        *ret_origins = config->rules[reader->index].origins;
+        return &config->rules[reader->index];
+    }
+    *ret_origins = config->origins;
+    return config;
+}
+
 static void set_key(struct reader *reader, const char *name, const char *value)
 {
     struct config_origin from = {.source = CONFIG_FROM_FILE, .line = reader->line};
-    struct config_origin *origins = reader->config->origins;
-    void *base = reader->config;
+    struct config_origin *origins;
     struct config_problem problem;
     const struct config_key *key;
+    void *target;
     size_t index;
     int r;
 
@@ -101,15 +131,12 @@ static void set_key(struct reader *reader, const char *name, const char *value)
         refuse_unknown(reader, name);
         return;
     }
-    if (reader->section == CONFIG_LISTEN) {
-        base = &reader->config->listeners[reader->listener];
-        origins = reader->config->listeners[reader->listener].origins;
-    }
+    target = target_of(reader, &origins);
     if (origins[index].source == CONFIG_FROM_FILE) {
         FAIL(reader, "%s is repeated; the first is on line %u", name, origins[index].line);
         return;
     }
-    r = config_set(key, base, &origins[index], from, value, &problem);
+    r = config_set(key, target, &origins[index], from, value, &problem);
     if (r == -ENOMEM)
         config_errors_lose(reader->errors);
     else if (r < 0)
@@ -136,34 +163,42 @@ static int take_key(void *user, const char *section, const char *name, const cha
 
 /* ---- section headers ---- */
 
-static void open_listener(struct reader *reader, const char *name)
+/* The nth section of the kind that is open; NULL: there are not so many. */
+static const struct config_name *named(const struct reader *reader, size_t index)
 {
-    struct config *config = reader->config;
-    size_t length = strlen(name);
+    const struct config *config = reader->config;
 
-    if (length == 0) {
-        FAIL(reader, "a listener needs a name: [listen NAME]");
+    if (reader->section == CONFIG_LISTEN)
+        return index < config->listener_count ? &config->listeners[index].name : NULL;
+    return index < config->rule_count ? &config->rules[index].name : NULL;
+}
+
+/* Opens a section of which there can be many. */
+static void open_named(struct reader *reader, const char *name)
+{
+    const char *kind = config_section_names[reader->section];
+    const struct config_name *other;
+    size_t length = strlen(name);
+    int r;
+
+    if (length == 0 || length > CONFIG_NAME_MAX || strspn(name, NAME_CHARACTERS) != length) {
+        FAIL(reader, "[%s NAME] needs a name of 1 to %d letters, digits, '.', '_' and '-'", kind,
+             CONFIG_NAME_MAX);
         return;
     }
-    if (length > CONFIG_LISTENER_NAME_MAX || strspn(name, NAME_CHARACTERS) != length) {
-        FAIL(reader, "the name of a listener has 1 to %d letters, digits, '.', '_' and '-'",
-             CONFIG_LISTENER_NAME_MAX);
-        return;
-    }
-    for (size_t i = 0; i < config->listener_count; i++) {
-        if (strcmp(config->listeners[i].name, name) == 0) {
-            FAIL(reader, "[listen %s] is repeated; the first is on line %u", name,
-                 config->listeners[i].line);
-            reader->listener = i;
+    for (reader->index = 0; (other = named(reader, reader->index)) != NULL; reader->index++) {
+        if (strcmp(other->text, name) == 0) {
+            FAIL(reader, "[%s %s] is repeated; the first is on line %u", kind, name, other->line);
             reader->skips = false;
             return;
         }
     }
-    if (config_listener_add(config, name, reader->line) < 0) {
+    r = reader->section == CONFIG_LISTEN ? config_listener_add(reader->config, name, reader->line)
+                                         : config_rule_add(reader->config, name, reader->line);
+    if (r < 0) {
         config_errors_lose(reader->errors);
         return;
     }
-    reader->listener = config->listener_count - 1;
     reader->skips = false;
 }
 
@@ -180,8 +215,8 @@ static void open_section(struct reader *reader, const char *name)
             break;
     }
     reader->section = section;
-    if (section == CONFIG_LISTEN) {
-        open_listener(reader, rest);
+    if (is_named(section)) {
+        open_named(reader, rest);
         return;
     }
     if (section == CONFIG_SECTION_COUNT || name[kind_length] != '\0') {

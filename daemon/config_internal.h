@@ -21,6 +21,7 @@ enum config_section {
     CONFIG_LIMITS,
     CONFIG_LOG,
     CONFIG_METRICS,
+    CONFIG_ACCESS,
     CONFIG_LISTEN,
     CONFIG_SECTION_COUNT
 };
@@ -58,6 +59,8 @@ extern const struct config_type config_optional_address_type;
 extern const struct config_type config_operations_type;
 extern const struct config_type config_mode_type;
 extern const struct config_type config_group_type;
+extern const struct config_type config_peers_type;
+extern const struct config_type config_prefix_type;
 extern const struct config_type config_unsupported_type;
 
 /* Which listeners a key makes sense for. */
@@ -67,8 +70,8 @@ struct config_key {
     const char *name;
     enum config_section section;
     const struct config_type *type;
-    size_t offset;       /* of the value in struct config, or in struct config_listener */
-    const char *initial; /* its default as one would write it; NULL: see config_listen.c */
+    size_t offset;       /* of the value in the struct of its section */
+    const char *initial; /* its default as one would write it; NULL: none, or it depends */
     const char *option;  /* the command line's name for it, or NULL */
     uint64_t minimum;    /* of numbers, in the field's unit */
     uint64_t maximum;
@@ -78,8 +81,9 @@ struct config_key {
 
 extern const struct config_key config_keys[CONFIG_KEY_COUNT];
 extern const struct config_key config_listener_keys[CONFIG_LISTEN_KEY_COUNT];
+extern const struct config_key config_access_keys[CONFIG_ACCESS_KEY_COUNT];
 
-/* Where a key's value is, in the struct config or struct config_listener at `base`. */
+/* Where a key's value is, in the struct config, config_listener or config_rule at `base`. */
 void *config_field(const struct config_key *key, void *base);
 const void *config_field_const(const struct config_key *key, const void *base);
 
@@ -91,13 +95,30 @@ const void *config_field_const(const struct config_key *key, const void *base);
 int config_set(const struct config_key *key, void *base, struct config_origin *origin,
                struct config_origin from, const char *text, struct config_problem *problem);
 
+/* Sets all keys of the struct at `base` that have a default to it. 0 or -ENOMEM. */
+int config_set_defaults(const struct config_key *keys, size_t count, void *base,
+                        struct config_origin *origins);
+
+/* Frees what the values of these keys own. */
+void config_release(const struct config_key *keys, size_t count, void *base);
+
 /* Reads what --allow and `allow` take: operations, separated by blanks or commas. */
 int config_parse_operations(const char *text, unsigned *ret_operations,
                             struct config_problem *problem);
 
+/*
+ * Reads one word of `peer`, which *ret_peer does not keep. Looks names up. 0, -EINVAL or -ENOMEM.
+ */
+int config_parse_peer(const char *word, struct config_peer *ret_peer,
+                      struct config_problem *problem);
+
 /* Says in *problem what is wrong, and returns -EINVAL. */
 int config_refuse(struct config_problem *problem, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
+
+/* Says in *problem why a user or group could not be found; -ENOMEM is passed on. */
+int config_refuse_account(struct config_problem *problem, const char *kind, const char *name,
+                          int error);
 
 /* Adds an error at a line of the file at `path`; at no line if `line` is 0. */
 void config_errors_add(struct config_errors *errors, const char *path, unsigned line,
@@ -128,6 +149,15 @@ void config_listeners_check(struct config *config, struct config_errors *errors)
 
 /* Checks the address of metrics, beside those of the listeners. */
 void config_metrics_check(const struct config *config, struct config_errors *errors);
+
+/* Appends an access rule with its defaults. 0 or -ENOMEM. */
+int config_rule_add(struct config *config, const char *name, unsigned line);
+
+/* Drops all rules. */
+void config_rules_clear(struct config *config);
+
+/* Checks each rule of the file, and what they need of the rest. */
+void config_rules_check(const struct config *config, struct config_errors *errors);
 
 /* Reports it when there is none, neither in the file nor on the command line. */
 void config_listeners_require(const struct config *config, struct config_errors *errors);

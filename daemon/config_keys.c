@@ -15,10 +15,12 @@
 #define HOUR          (3600 * SECOND)
 #define FIELD(member) offsetof(struct config, member)
 #define PART(member)  offsetof(struct config_listener, member)
+#define RULE(member)  offsetof(struct config_rule, member)
 
 const char *const config_section_names[CONFIG_SECTION_COUNT] = {
     [CONFIG_SERVER] = "server", [CONFIG_FILES] = "files",     [CONFIG_LIMITS] = "limits",
-    [CONFIG_LOG] = "log",       [CONFIG_METRICS] = "metrics", [CONFIG_LISTEN] = "listen",
+    [CONFIG_LOG] = "log",       [CONFIG_METRICS] = "metrics", [CONFIG_ACCESS] = "access",
+    [CONFIG_LISTEN] = "listen",
 };
 
 /* clang-format off */
@@ -101,6 +103,15 @@ const struct config_key config_listener_keys[CONFIG_LISTEN_KEY_COUNT] = {
     [CONFIG_LISTEN_TLS_CLIENT_CA] = {"tls_client_ca", CONFIG_LISTEN, .transport = CONFIG_TCP,
         .type = &config_unsupported_type, .initial = ""},
 };
+
+const struct config_key config_access_keys[CONFIG_ACCESS_KEY_COUNT] = {
+    [CONFIG_ACCESS_PEER] = {"peer", CONFIG_ACCESS,
+        .type = &config_peers_type, .offset = RULE(peers)},
+    [CONFIG_ACCESS_ALLOW] = {"allow", CONFIG_ACCESS,
+        .type = &config_operations_type, .offset = RULE(allow)},
+    [CONFIG_ACCESS_PATH] = {"path", CONFIG_ACCESS,
+        .type = &config_prefix_type, .offset = RULE(path), .initial = ""},
+};
 /* clang-format on */
 
 void *config_field(const struct config_key *key, void *base)
@@ -143,6 +154,26 @@ static int parse_value(const struct config_key *key, void *base, struct config_o
         return 0;
     }
     return key->type->parse(key, text, config_field(key, base), problem);
+}
+
+int config_set_defaults(const struct config_key *keys, size_t count, void *base,
+                        struct config_origin *origins)
+{
+    struct config_problem problem;
+    int r = 0;
+
+    for (size_t i = 0; i < count && r == 0; i++)
+        if (keys[i].initial != NULL)
+            r = config_set(&keys[i], base, &origins[i], (struct config_origin){0}, keys[i].initial,
+                           &problem);
+    return r;
+}
+
+void config_release(const struct config_key *keys, size_t count, void *base)
+{
+    for (size_t i = 0; i < count; i++)
+        if (keys[i].type->release != NULL)
+            keys[i].type->release(config_field(&keys[i], base));
 }
 
 int config_set(const struct config_key *key, void *base, struct config_origin *origin,

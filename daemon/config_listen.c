@@ -14,29 +14,18 @@
 
 static void release_listener(struct config_listener *listener)
 {
-    for (size_t i = 0; i < CONFIG_LISTEN_KEY_COUNT; i++) {
-        const struct config_key *key = &config_listener_keys[i];
-
-        if (key->type->release != NULL)
-            key->type->release(config_field(key, listener));
-    }
+    config_release(config_listener_keys, CONFIG_LISTEN_KEY_COUNT, listener);
 }
 
 int config_listener_add(struct config *config, const char *name, unsigned line)
 {
-    struct config_listener listener = {.line = line, .group.id = (gid_t)-1};
+    struct config_listener listener = {.name.line = line, .group.id = (gid_t)-1};
     struct config_listener *list;
-    struct config_problem problem;
-    int r = 0;
+    int r;
 
-    snprintf(listener.name, sizeof listener.name, "%s", name);
-    for (size_t i = 0; i < CONFIG_LISTEN_KEY_COUNT && r == 0; i++) {
-        const struct config_key *key = &config_listener_keys[i];
-
-        if (key->initial != NULL)
-            r = config_set(key, &listener, &listener.origins[i], (struct config_origin){0},
-                           key->initial, &problem);
-    }
+    snprintf(listener.name.text, sizeof listener.name.text, "%s", name);
+    r = config_set_defaults(config_listener_keys, CONFIG_LISTEN_KEY_COUNT, &listener,
+                            listener.origins);
     list = r < 0 ? NULL : reallocarray(config->listeners, config->listener_count + 1, sizeof *list);
     if (list == NULL) {
         release_listener(&listener);
@@ -116,7 +105,7 @@ static void check_unique(const struct config *config, size_t index, struct confi
         config_errors_add_value(errors, config, &config_listener_keys[CONFIG_LISTEN_ADDRESS],
                                 &listener->origins[CONFIG_LISTEN_ADDRESS],
                                 "%s is the address of [listen %s] too", listener->address.text,
-                                config->listeners[i].name);
+                                config->listeners[i].name.text);
         return;
     }
 }
@@ -147,7 +136,7 @@ void config_metrics_check(const struct config *config, struct config_errors *err
         if (is_same_address(&config->listeners[i].address, address))
             config_errors_add_value(errors, config, key, origin,
                                     "%s is the address of [listen %s] too", address->text,
-                                    config->listeners[i].name);
+                                    config->listeners[i].name.text);
 }
 
 void config_listeners_require(const struct config *config, struct config_errors *errors)
@@ -164,8 +153,8 @@ void config_listeners_check(struct config *config, struct config_errors *errors)
         struct config_listener *listener = &config->listeners[i];
 
         if (listener->origins[CONFIG_LISTEN_ADDRESS].source == CONFIG_FROM_DEFAULT)
-            config_errors_add(errors, config->path, listener->line, "[listen %s] has no address",
-                              listener->name);
+            config_errors_add(errors, config->path, listener->name.line,
+                              "[listen %s] has no address", listener->name.text);
         /* An address that was refused is reported, and says nothing about the other keys. */
         if (listener->address.size == 0)
             continue;

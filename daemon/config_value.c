@@ -8,12 +8,13 @@
 #include "daemon/config_internal.h"
 
 #include <errno.h>
-#include <grp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <syslog.h>
+
+#include "daemon/accounts.h"
 
 #define BLANKS " \t"
 
@@ -25,6 +26,17 @@ int config_refuse(struct config_problem *problem, const char *format, ...)
     vsnprintf(problem->text, sizeof problem->text, format, arguments);
     va_end(arguments);
     return -EINVAL;
+}
+
+int config_refuse_account(struct config_problem *problem, const char *kind, const char *name,
+                          int error)
+{
+    if (error == -ENOMEM)
+        return error;
+    if (error == -ENOENT)
+        return config_refuse(problem, "there is no %s '%.100s'", kind, name);
+    return config_refuse(problem, "%s '%.100s' cannot be looked up: %s", kind, name,
+                         strerror(-error));
 }
 
 /* ---- yes and no ---- */
@@ -292,30 +304,6 @@ const struct config_type config_optional_address_type = {parse_optional_address,
 
 /* ---- groups ---- */
 
-/* 0; -ENOENT: there is no such group; any other -errno: that could not be found out. */
-static int find_group(const char *name, gid_t *ret_id)
-{
-    struct group entry;
-    struct group *found = NULL;
-    int r = ERANGE;
-
-    /* An entry lists its members, so it can be long. */
-    for (size_t size = 1024; r == ERANGE && size <= 16 * 1024 * 1024; size *= 4) {
-        char *buffer = malloc(size);
-
-        if (buffer == NULL)
-            return -ENOMEM;
-        r = getgrnam_r(name, &entry, buffer, size, &found);
-        free(buffer);
-    }
-    if (found != NULL) {
-        *ret_id = entry.gr_gid;
-        return 0;
-    }
-    /* getgrnam(3) lists what different systems return for "no such group". */
-    return r == 0 || r == ESRCH || r == EBADF || r == EPERM ? -ENOENT : -r;
-}
-
 static void release_group(void *value)
 {
     struct config_group *group = value;
@@ -328,15 +316,11 @@ static int parse_group(const struct config_key *key, const char *text, void *val
                        struct config_problem *problem)
 {
     struct config_group group = {.id = (gid_t)-1};
-    int r = text[0] == '\0' ? 0 : find_group(text, &group.id);
+    int r = text[0] == '\0' ? 0 : accounts_group(text, &group.id);
 
     (void)key;
-    if (r == -ENOMEM)
-        return r;
-    if (r == -ENOENT)
-        return config_refuse(problem, "there is no group '%.100s'", text);
     if (r < 0)
-        return config_refuse(problem, "group '%.100s' cannot be looked up: %s", text, strerror(-r));
+        return config_refuse_account(problem, "group", text, r);
     if (text[0] != '\0') {
         group.name = strdup(text);
         if (group.name == NULL)

@@ -14,6 +14,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "daemon/access.h"
 #include "daemon/caches.h"
 #include "daemon/config.h"
 #include "daemon/log.h"
@@ -47,7 +48,8 @@ struct valved {
     struct caches *caches; /* NULL where nothing is kept */
     struct metrics_sources sources;
     struct valve_service rpc;
-    struct access *accesses; /* one for each listener */
+    struct access *access;             /* NULL where there are no rules */
+    struct access_listener *listeners; /* one for each */
     struct valve_server *server;
 };
 
@@ -151,6 +153,21 @@ static bool read_configuration(struct valved *valved)
     return true;
 }
 
+/* Answers --check-access. 0 or -errno, which is reported; the exit status says what it was. */
+static int answer_access(struct valved *valved)
+{
+    struct valve_error error;
+    int r = access_check(&valved->config, &valved->options.access, stdout, &error);
+
+    if (r == -EINVAL) {
+        fprintf(stderr, "valved: --check-access: %s\n", error.text);
+        valved->status = VALVED_EXIT_USAGE;
+    } else if (r > 0) {
+        valved->status = EXIT_SUCCESS;
+    }
+    return r == -ENOMEM ? r : 0;
+}
+
 /* Whether more than to look at the configuration was asked for. */
 static bool is_to_serve(struct valved *valved)
 {
@@ -159,6 +176,8 @@ static bool is_to_serve(struct valved *valved)
 
     if (options->dump_config)
         r = config_dump(&valved->config, stdout);
+    if (r == 0 && options->access.peer)
+        r = answer_access(valved);
     if (r == 0 && fflush(stdout) != 0)
         r = -errno;
     if (r == 0 && ferror(stdout))
@@ -168,6 +187,8 @@ static bool is_to_serve(struct valved *valved)
                   strerror(-r));
         return false;
     }
+    if (options->access.peer)
+        return false;
     if (options->dump_config || options->check_config)
         valved->status = EXIT_SUCCESS;
     return !options->dump_config && !options->check_config;
@@ -260,17 +281,18 @@ static bool make_caches(struct valved *valved)
 }
 
 static bool listen_on(struct valved *valved, const struct config_listener *listener,
-                      struct access *access)
+                      struct access_listener *context)
 {
     const struct valve_listener_options options = {
         .address = listener->address.text,
         .mode = listener->mode,
         .group = listener->group.id,
-        .context = access,
+        .context = context,
+        .admit = valved->access ? access_admit : NULL,
     };
     struct valve_error error;
 
-    access->allowed = listener->allow;
+    *context = (struct access_listener){listener->allow, valved->access};
     if (valve_server_listen(valved->server, &options, &error) == 0)
         return true;
     log_print(&valved->log, VALVE_LOG_ERROR, "%s", error.text);
@@ -281,13 +303,14 @@ static bool open_listeners(struct valved *valved)
 {
     size_t count = valved->config.listener_count;
 
-    valved->accesses = calloc(count, sizeof *valved->accesses);
-    if (!valved->accesses) {
+    valved->listeners = calloc(count, sizeof *valved->listeners);
+    if (!valved->listeners ||
+        (valved->config.rule_count > 0 && access_new(&valved->config, &valved->access) < 0)) {
         log_print(&valved->log, VALVE_LOG_ERROR, "out of memory");
         return false;
     }
     for (size_t i = 0; i < count; i++)
-        if (!listen_on(valved, &valved->config.listeners[i], &valved->accesses[i]))
+        if (!listen_on(valved, &valved->config.listeners[i], &valved->listeners[i]))
             return false;
     return true;
 }
@@ -391,7 +414,8 @@ static void release_all(struct valved *valved)
 {
     if (!valve_server_free(valved->server))
         return; /* a job that the kernel holds refers to all this */
-    free(valved->accesses);
+    free(valved->listeners);
+    access_free(valved->access);
     caches_free(valved->caches);
     store_free(valved->store);
     config_fini(&valved->config);

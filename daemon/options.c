@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { OPTION_ROOT = 256, OPTION_LISTEN, OPTION_ALLOW, OPTION_DUMP_CONFIG };
+enum { OPTION_ROOT = 256, OPTION_LISTEN, OPTION_ALLOW, OPTION_DUMP_CONFIG, OPTION_CHECK_ACCESS };
 
 static const struct option long_options[] = {
     {"config", required_argument, NULL, 'c'},
@@ -21,6 +21,7 @@ static const struct option long_options[] = {
     {"allow", required_argument, NULL, OPTION_ALLOW},
     {"check-config", no_argument, NULL, 't'},
     {"dump-config", no_argument, NULL, OPTION_DUMP_CONFIG},
+    {"check-access", required_argument, NULL, OPTION_CHECK_ACCESS},
     {"version", no_argument, NULL, 'V'},
     {"help", no_argument, NULL, 'h'},
     {NULL, 0, NULL, 0},
@@ -30,6 +31,7 @@ static void print_usage(void)
 {
     fputs("Usage: valved [-c FILE] [--root DIR] [--listen ADDRESS]... [--allow OPS]\n"
           "              [-t | --check-config] [--dump-config] [-V] [-h]\n"
+          "              [--check-access PEER CALL PATH]\n"
           "Serve the files of a directory to programs.\n"
           "\n"
           "  -c, --config FILE   read FILE instead of " VALVED_CONFIG_FILE "\n"
@@ -40,6 +42,9 @@ static void print_usage(void)
           "                      one word, separated by blanks or commas\n"
           "  -t, --check-config  report all that is wrong with the configuration, and stop\n"
           "  --dump-config       print the configuration in effect, and stop\n"
+          "  --check-access PEER CALL PATH\n"
+          "                      tell whether PEER, such as user:NAME or address:192.0.2.7, may\n"
+          "                      list, size, get, exists or del PATH, and by which rule\n"
           "  -V, --version       print the version\n"
           "  -h, --help          print this\n"
           "\n"
@@ -113,6 +118,9 @@ static int take_option(struct options *options, int option, int *ret_exit_status
     case OPTION_DUMP_CONFIG:
         options->dump_config = true;
         return 0;
+    case OPTION_CHECK_ACCESS:
+        options->access.peer = optarg;
+        return 0;
     case 'V':
         puts("valved " PACKAGE_VERSION);
         return -ECANCELED;
@@ -124,13 +132,29 @@ static int take_option(struct options *options, int option, int *ret_exit_status
     }
 }
 
-/* What is wrong with the options together, or with what follows them. */
-static int check_options(const struct options *options, int argc, char **argv, int *ret_exit_status)
+/* What follows the options: the rest of --check-access. */
+static int take_arguments(struct options *options, int argc, char **argv, int *ret_exit_status)
 {
+    if (options->access.peer != NULL) {
+        if (argc - optind != 2) {
+            fputs("valved: --check-access takes PEER CALL PATH, behind all other options\n",
+                  stderr);
+            return refuse_usage(ret_exit_status);
+        }
+        options->access.call = argv[optind];
+        options->access.path = argv[optind + 1];
+        return 0;
+    }
     if (optind < argc) {
         fprintf(stderr, "valved: '%s': only options are expected\n", argv[optind]);
         return refuse_usage(ret_exit_status);
     }
+    return 0;
+}
+
+/* What is wrong with the options together. */
+static int check_options(const struct options *options, int *ret_exit_status)
+{
     if (options->allow != 0 && options->listener_count == 0) {
         fputs("valved: --allow: is about the listeners of --listen, and there is none\n", stderr);
         return refuse_usage(ret_exit_status);
@@ -148,7 +172,9 @@ int options_parse(int argc, char **argv, struct options *ret_options, int *ret_e
     while (r == 0 && (option = getopt_long(argc, argv, "+c:tVh", long_options, NULL)) >= 0)
         r = take_option(&options, option, ret_exit_status);
     if (r == 0)
-        r = check_options(&options, argc, argv, ret_exit_status);
+        r = take_arguments(&options, argc, argv, ret_exit_status);
+    if (r == 0)
+        r = check_options(&options, ret_exit_status);
     if (r < 0) {
         options_fini(&options);
         return r;

@@ -5,6 +5,7 @@
 #ifndef VALVED_OPTIONS_H
 #define VALVED_OPTIONS_H
 
+#include "daemon/access_check.h"
 #include "net/address.h"
 
 #include <stdbool.h>
@@ -20,6 +21,7 @@ struct options {
     unsigned allow;          /* --allow, of enum config_operation; 0: not given */
     bool check_config;       /* -t: load, report, and stop */
     bool dump_config;        /* --dump-config: print the configuration, and stop */
+    struct access_question access; /* --check-access: answer it, and stop; peer NULL: not asked */
 
     struct valve_address *listeners; /* --listen, in order */
     size_t listener_count;

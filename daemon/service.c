@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/access.h"
 #include "daemon/caches.h"
 #include "daemon/cleanup.h"
 #include "daemon/config.h"
@@ -34,13 +35,12 @@ struct subject {
 /* The file's path as the store takes it, if it may be asked for. */
 static int subject_check(struct subject *subject, unsigned operation)
 {
-    const struct access *access = valve_call_listener(subject->call);
+    const struct scope *scope = NULL;
     char *path;
 
-    if (!(access->allowed & operation)) {
-        subject->refusal = "not allowed by this listener";
+    subject->refusal = access_scope(subject->call, operation, &scope);
+    if (subject->refusal)
         return -EPERM;
-    }
     subject->refusal = store_path_problem(subject->name, subject->name_size);
     if (subject->refusal)
         return -EINVAL;
@@ -49,6 +49,10 @@ static int subject_check(struct subject *subject, unsigned operation)
         return -ENOMEM;
     memcpy(path, subject->name, subject->name_size);
     path[subject->name_size] = '\0';
+    if (scope && !scope_holds(scope, path)) {
+        subject->refusal = access_not_granted;
+        return -EPERM;
+    }
     subject->path = path;
     return 0;
 }
@@ -411,18 +415,18 @@ static int send_files(struct walkers *walkers, struct files_list_all_reply reply
 
 static struct files_list_all_answer list_all(void *context, struct files_list_all_reply reply)
 {
-    const struct access *access = valve_call_listener(reply.call);
+    const struct scope *scope = NULL;
     struct subject subject = {.service = context, .call = reply.call};
     struct files_list_all_answer answer;
     struct walkers walkers = {0};
-    int r = access->allowed & CONFIG_ALLOW_LIST ? 0 : -EPERM;
+    int r;
 
-    if (r < 0)
-        subject.refusal = "not allowed by this listener";
+    subject.refusal = access_scope(subject.call, CONFIG_ALLOW_LIST, &scope);
+    r = subject.refusal ? -EPERM : 0;
     if (r == 0)
         r = files_list_all_reply_list_begin(reply);
     if (r == 0)
-        r = walkers_init(&walkers, subject.service, subject.call);
+        r = walkers_init(&walkers, subject.service, subject.call, scope);
     if (r == 0)
         r = send_files(&walkers, reply);
     subject.name = walkers_where(&walkers);

@@ -18,12 +18,10 @@ struct service {
     uint64_t io_timeout;         /* ns that a shortage may last before a request is `busy` */
 };
 
-/* What a listener's peers may do; the context of each listener. */
-struct access {
-    unsigned allowed; /* of enum config_operation */
-};
-
-/* The service as valve_server_new() takes it. `service` must outlive the server. */
+/*
+ * The service as valve_server_new() takes it. `service` must outlive the server, whose listeners'
+ * contexts are each a struct access_listener.
+ */
 struct valve_service service_as_rpc(struct service *service);
 
 #endif

@@ -46,17 +46,16 @@ static void walker_release(struct valve_job *job)
     free(walker);
 }
 
-static int walker_new(int (*new)(const struct store *store, struct walk **ret_walk),
-                      const struct store *store, unsigned allowed, struct walker **ret_walker)
+/* Takes over the walk, which may be NULL: no memory. */
+static int walker_new(struct walk *walk, unsigned allowed, struct walker **ret_walker)
 {
-    struct walker *walker = calloc(1, sizeof *walker);
+    struct walker *walker = walk ? calloc(1, sizeof *walker) : NULL;
 
-    if (!walker)
-        return -ENOMEM;
-    if (new (store, &walker->walk) < 0) {
-        free(walker);
+    if (!walker) {
+        walk_free(walk);
         return -ENOMEM;
     }
+    walker->walk = walk;
     walk_allow(walker->walk, allowed);
     walker->job.work = walker_work;
     walker->job.release = walker_release;
@@ -66,13 +65,14 @@ static int walker_new(int (*new)(const struct store *store, struct walk **ret_wa
     return 0;
 }
 
-int walkers_init(struct walkers *walkers, const struct service *service, struct valve_call *call)
+int walkers_init(struct walkers *walkers, const struct service *service, struct valve_call *call,
+                 const struct scope *scope)
 {
     unsigned held = valve_call_try_hold_some(call, HELD);
 
     *walkers = (struct walkers){.service = service, .call = call, .allowed = held / WALKERS_MAX};
     /* What does not divide is the first one's. */
-    return walker_new(walk_new, service->store, held - walkers->allowed * (WALKERS_MAX - 1),
+    return walker_new(walk_new(service->store, scope), held - walkers->allowed * (WALKERS_MAX - 1),
                       &walkers->all[0]);
 }
 
@@ -104,7 +104,7 @@ static struct walker *idle_walker(struct walkers *walkers, unsigned place)
     if (walkers->out[place])
         return NULL;
     if (!*walker &&
-        walker_new(walk_new_idle, walkers->service->store, walkers->allowed, walker) < 0)
+        walker_new(walk_new_idle(walkers->service->store), walkers->allowed, walker) < 0)
         return NULL; /* the others do without */
     return walk_ended((*walker)->walk) ? *walker : NULL;
 }

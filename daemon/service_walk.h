@@ -25,10 +25,11 @@ struct walkers {
 };
 
 /*
- * Readies them; takes descriptors of the call's as far as there are some. 0 or -ENOMEM. Then, and
+ * Readies them, for what is in the scope, or for all if that is NULL; takes descriptors of the call's as far as there are some. 0 or -ENOMEM. Then, and
  * if it fails, too, they are to be freed by walkers_free().
  */
-int walkers_init(struct walkers *walkers, const struct service *service, struct valve_call *call);
+int walkers_init(struct walkers *walkers, const struct service *service, struct valve_call *call,
+                 const struct scope *scope);
 
 /*
  * Waits for the next batch of any of them: *ret_walk has it until the next call, NULL if all is

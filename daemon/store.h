@@ -161,6 +161,9 @@ bool store_follows_links(const struct store *store);
 /* Whether the configuration hides this component. */
 bool store_hides(const struct store *store, const char *component);
 
+/* Whether it hides any component of a path. */
+bool store_hides_path(const struct store *store, const char *path);
+
 /* ---- For the cache --------------------------------------------------------------- */
 
 /* What a path leads to, and not open for reading. */

@@ -75,7 +75,4 @@ bool store_renew_root(const struct store *store);
 /* Whether something lies in a file system that is not served. */
 bool store_is_foreign(const struct store *store, const struct statx *status);
 
-/* Whether any component of a path is hidden. */
-bool store_hides_path(const struct store *store, const char *path);
-
 #endif

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "daemon/cleanup.h"
+#include "daemon/scope.h"
 #include "daemon/walk_internal.h"
 
 /* Entries looked at, directories opened and buffers read for one batch. */
@@ -26,26 +27,74 @@ struct record {
 
 /* ---- Making and freeing ----------------------------------------------------------- */
 
-int walk_new(const struct store *store, struct walk **ret_walk)
+/* Room for text that is to be remembered, and the text there. 0 or -ENOMEM. */
+static int remember(struct walk *walk, const char *name)
+{
+    size_t size = strlen(name) + 1;
+    int r = walk_grow((void **)&walk->names.data, &walk->names.room, walk->names.used, size, 1);
+
+    if (r < 0)
+        return r;
+    memcpy(walk->names.data + walk->names.used, name, size);
+    walk->names.used += size;
+    return 0;
+}
+
+int walk_begin(struct walk *walk, const struct level *level, const char *path)
+{
+    int r = walk_grow((void **)&walk->levels, &walk->room, 0, 1, sizeof *level);
+
+    if (r < 0)
+        return r;
+    walk->levels[0] = (struct level){
+        .identity = level->identity,
+        .descriptor = -1,
+        .ended = true,
+        .path_size = level->path_size,
+    };
+    walk->depth = walk->closed = 1;
+    walk->path_size = level->path_size;
+    memcpy(walk->path, path, level->path_size);
+    walk->path[level->path_size] = '\0';
+    return 0;
+}
+
+/* Begins at the paths of a scope, as if they had been found in the root. */
+static int begin_in(struct walk *walk, const struct scope *scope)
+{
+    const struct level root = {.descriptor = -1};
+    int r = walk_begin(walk, &root, "");
+
+    for (size_t i = 0; r == 0 && i < scope->count; i++)
+        if (!store_hides_path(walk->store, scope->paths[i]))
+            r = remember(walk, scope->paths[i]);
+    return r;
+}
+
+struct walk *walk_new_idle(const struct store *store)
 {
     struct walk *walk = malloc(sizeof *walk);
 
     if (!walk)
-        return -ENOMEM;
+        return NULL;
     memset(walk, 0, offsetof(struct walk, entries));
     walk->store = store;
     walk->allowed = WALK_OPEN_MAX;
-    *ret_walk = walk;
-    return 0;
+    walk->started = true;
+    return walk;
 }
 
-int walk_new_idle(const struct store *store, struct walk **ret_walk)
+struct walk *walk_new(const struct store *store, const struct scope *scope)
 {
-    int r = walk_new(store, ret_walk);
+    struct walk *walk = walk_new_idle(store);
 
-    if (r == 0)
-        (*ret_walk)->started = true;
-    return r;
+    if (walk && scope && begin_in(walk, scope) < 0) {
+        walk_free(walk);
+        return NULL;
+    }
+    if (walk && !scope)
+        walk->started = false;
+    return walk;
 }
 
 void walk_allow(struct walk *walk, unsigned directories)
@@ -213,46 +262,6 @@ static int read_entries(struct walk *walk)
     return 0;
 }
 
-static int remember_directory(struct walk *walk, const char *name)
-{
-    size_t size = strlen(name) + 1;
-    int r = walk_grow((void **)&walk->names.data, &walk->names.room, walk->names.used, size, 1);
-
-    if (r < 0)
-        return r;
-    memcpy(walk->names.data + walk->names.used, name, size);
-    walk->names.used += size;
-    return 0;
-}
-
-/* Goes into the subdirectory that was remembered last. It stays remembered if it cannot be now. */
-static int descend(struct walk *walk)
-{
-    size_t terminator = walk->names.used - 1, start = terminator;
-    int r = 0;
-
-    while (start > 0 && walk->names.data[start - 1] != '\0')
-        start--;
-    if (path_push(walk, walk->names.data + start)) {
-        size_t used = walk->names.used;
-
-        walk->names.used = start;
-        r = enter(walk);
-        if (store_is_shortage(r)) {
-            walk->names.used = used;
-            path_pop(walk);
-            return r;
-        }
-    } else {
-        walk->names.used = start;
-    }
-    if (is_left_out(r)) {
-        path_pop(walk);
-        return 0;
-    }
-    return r;
-}
-
 static size_t record_size(size_t path_size)
 {
     size_t size = offsetof(struct record, path) + path_size + 1;
@@ -272,6 +281,43 @@ static void add_record(struct walk *walk, const struct store_info *info)
     walk->batch_end += record_size(path_size);
 }
 
+/* Lists what walk->path names, which is no directory, if it is a file. */
+static int list_file(struct walk *walk)
+{
+    struct store_info info;
+    int r = store_stat(walk->store, walk->path, &info);
+
+    if (r == 0)
+        add_record(walk, &info);
+    return r;
+}
+
+/*
+ * Goes into the subdirectory that was remembered last. It stays remembered if it cannot be now. What
+ * a scope begins with can be a file.
+ */
+static int descend(struct walk *walk)
+{
+    size_t used = walk->names.used, start = used - 1;
+    int r = -ENAMETOOLONG;
+
+    while (start > 0 && walk->names.data[start - 1] != '\0')
+        start--;
+    walk->names.used = start;
+    if (path_push(walk, walk->names.data + start)) {
+        r = enter(walk);
+        if (r == 0)
+            return 0;
+        if (r == -ENOENT)
+            r = list_file(walk);
+    }
+    if (store_is_shortage(r))
+        walk->names.used = used;
+    if (r == 0 || is_left_out(r) || store_is_shortage(r))
+        path_pop(walk); /* otherwise it is where the walk failed */
+    return is_left_out(r) ? 0 : r;
+}
+
 /* Lists an entry whose path is walk->path, or remembers it, or neither. */
 static int take_named_entry(struct walk *walk, const char *name)
 {
@@ -282,13 +328,9 @@ static int take_named_entry(struct walk *walk, const char *name)
     if (r < 0)
         return r;
     if (kind == STORE_DIRECTORY)
-        return remember_directory(walk, name);
-    if (kind == STORE_LINK && store_follows_links(walk->store)) {
-        r = store_stat(walk->store, walk->path, &info);
-        if (r < 0)
-            return r;
-        kind = STORE_REGULAR;
-    }
+        return remember(walk, name);
+    if (kind == STORE_LINK && store_follows_links(walk->store))
+        return list_file(walk);
     if (kind == STORE_REGULAR)
         add_record(walk, &info);
     return 0;
@@ -304,7 +346,7 @@ static int take_entry(struct walk *walk, const struct dirent64 *entry)
         entry->d_type == DT_BLK || store_hides(walk->store, entry->d_name))
         return 0;
     if (entry->d_type == DT_DIR)
-        return remember_directory(walk, entry->d_name);
+        return remember(walk, entry->d_name);
     if (!path_push(walk, entry->d_name))
         return 0;
     r = take_named_entry(walk, entry->d_name);

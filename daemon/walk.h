@@ -21,6 +21,7 @@
 /* Most directories that a walk keeps open. */
 #define WALK_OPEN_MAX 32
 
+struct scope;
 struct walk;
 
 /* A file that was found. */
@@ -30,8 +31,11 @@ struct walk_file {
     struct store_info info;
 };
 
-/* Readies a walk over a store, which must outlive it. Opens nothing yet. 0 or -ENOMEM. */
-int walk_new(const struct store *store, struct walk **ret_walk);
+/*
+ * Readies a walk over what is in a scope, or over all if that is NULL, of a store which must outlive
+ * it. Opens nothing yet. NULL: no memory.
+ */
+struct walk *walk_new(const struct store *store, const struct scope *scope);
 
 /*
  * Lets it keep at most so many directories open between batches; without, WALK_OPEN_MAX. None is
@@ -39,8 +43,8 @@ int walk_new(const struct store *store, struct walk **ret_walk);
  */
 void walk_allow(struct walk *walk, unsigned directories);
 
-/* Readies a walk that has ended already, until it is given something to do. 0 or -ENOMEM. */
-int walk_new_idle(const struct store *store, struct walk **ret_walk);
+/* Readies a walk that has ended already, until it is given something to do. NULL: no memory. */
+struct walk *walk_new_idle(const struct store *store);
 
 /* Ends it, wherever it is. NULL is accepted. May wait as little as closing a directory does. */
 void walk_free(struct walk *walk);

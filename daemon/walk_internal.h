@@ -52,6 +52,12 @@ struct walk {
 };
 
 /*
+ * Has a walk that has ended begin at a level, whose path is the beginning of `path`, where it is to
+ * read nothing. 0 or -ENOMEM.
+ */
+int walk_begin(struct walk *walk, const struct level *level, const char *path);
+
+/*
  * Makes room for `more` elements after `used`; doubles, so that growing costs little. 0 or -ENOMEM.
  */
 int walk_grow(void **data, size_t *room, size_t used, size_t more, size_t size);

@@ -63,27 +63,6 @@ bool walk_can_share(const struct walk *walk)
     return level < walk->depth ? names_to_give(walk, level) > 0 : has_entries_to_give(walk);
 }
 
-/* Has an ended walk begin at a level of another, where it is to read nothing. */
-static bool begin_at(struct walk *taker, const struct walk *giver, size_t index)
-{
-    const struct level *level = &giver->levels[index];
-
-    if (walk_grow((void **)&taker->levels, &taker->room, 0, 1, sizeof *level) < 0)
-        return false;
-    taker->levels[0] = (struct level){
-        .identity = level->identity,
-        .descriptor = -1,
-        .ended = true,
-        .path_size = level->path_size,
-    };
-    taker->depth = taker->closed = 1;
-    taker->path_size = level->path_size;
-    memcpy(taker->path, giver->path, level->path_size);
-    taker->path[level->path_size] = '\0';
-    taker->started = true;
-    return true;
-}
-
 /* The taker opens each by its path: it never needs the directory that they are in. */
 static bool give_names(struct walk *giver, struct walk *taker, size_t level)
 {
@@ -91,7 +70,7 @@ static bool give_names(struct walk *giver, struct walk *taker, size_t level)
     struct names *names = &giver->names;
 
     if (size == 0 || walk_grow((void **)&taker->names.data, &taker->names.room, 0, size, 1) < 0 ||
-        !begin_at(taker, giver, level))
+        walk_begin(taker, &giver->levels[level], giver->path) < 0)
         return false;
     memcpy(taker->names.data, names->data + start, size);
     taker->names.used = size;
@@ -108,7 +87,7 @@ static bool give_entries(struct walk *giver, struct walk *taker)
     size_t half = giver->next_entry + (giver->entries_end - giver->next_entry) / 2;
     size_t start = giver->next_entry;
 
-    if (!has_entries_to_give(giver) || !begin_at(taker, giver, giver->depth - 1))
+    if (!has_entries_to_give(giver) || walk_begin(taker, last_level(giver), giver->path) < 0)
         return false;
     while (start < half)
         start += ((const struct dirent64 *)(const void *)(giver->entries + start))->d_reclen;

@@ -263,6 +263,13 @@ struct valve_listener_options {
     gid_t group;         /* of a Unix socket's file; (gid_t)-1: the process's own */
     int backlog;         /* 0: as many as the system allows */
     void *context;       /* what valve_call_listener() tells the handlers of it */
+    /*
+     * Who has connected? Asked of each connection that was accepted, before anything is read from
+     * it; on the main thread, so it must not wait. What it puts into *ret_peer, valve_call_peer()
+     * tells the handlers; it must outlive the server. The descriptor stays the server's. Not 0: the
+     * connection is closed without a word. NULL: all are let in, and nobody is asked who he is.
+     */
+    int (*admit)(void *context, int descriptor, void **ret_peer);
 };
 
 /* Of the log, for one, what is a WARNING or worse goes to stderr: "valve: warning: ...". */
@@ -413,6 +420,9 @@ const char *valve_server_metrics_address(const struct valve_server *server);
 
 /* The `context` of the listener that the call came by. */
 void *valve_call_listener(const struct valve_call *call);
+
+/* What the listener's admit() said of the connection that the call came by; NULL without one. */
+void *valve_call_peer(const struct valve_call *call);
 
 /* Memory that lives as long as the call. */
 struct valve_arena *valve_call_arena(struct valve_call *call);

@@ -38,7 +38,7 @@ START_TEST(defaults_are_those_of_the_manual)
     ck_assert_uint_eq(config.drain_timeout, 10000);
     ck_assert_int_eq(config.log_level, LOG_INFO);
     ck_assert_uint_eq(config.listener_count, 1);
-    ck_assert_str_eq(config.listeners[0].name, "a");
+    ck_assert_str_eq(config.listeners[0].name.text, "a");
     ck_assert_str_eq(config.listeners[0].address.text, "unix:/tmp/a.sock");
     ck_assert_uint_eq(config.listeners[0].allow, CONFIG_ALLOW_ALL);
     ck_assert_uint_eq(config.listeners[0].mode, 0660);
@@ -109,7 +109,7 @@ START_TEST(every_key_is_read)
     ck_assert_str_eq(config.metrics_address.text, "0.0.0.0:8259");
     ck_assert(config.metrics_insecure);
     ck_assert_uint_eq(config.listener_count, 3);
-    ck_assert_str_eq(config.listeners[0].name, "a.b-c_9");
+    ck_assert_str_eq(config.listeners[0].name.text, "a.b-c_9");
     ck_assert_uint_eq(config.listeners[0].mode, 0600);
     ck_assert_uint_eq(config.listeners[0].group.id, group->gr_gid);
     ck_assert_uint_eq(config.listeners[0].allow,
@@ -119,6 +119,38 @@ START_TEST(every_key_is_read)
     ck_assert_uint_eq(config.origins[CONFIG_HIDE].line, 11);
     ck_assert_int_eq(config.origins[CONFIG_HIDE].source, CONFIG_FROM_FILE);
     ck_assert_int_eq(config.origins[CONFIG_ROOT].source, CONFIG_FROM_COMMAND_LINE);
+}
+END_TEST
+
+START_TEST(rules_are_read)
+{
+    const struct config_peer *peers;
+
+    load_good(LISTEN "[access all]\npeer = any\nallow = list\n"
+                     "[access some]\npath = a/b c\nallow = del,get\n"
+                     "peer = user:root\tuid:7-9 uid:5 group:root group:77 address:10.0.0.0/8\n");
+    ck_assert_uint_eq(config.rule_count, 2);
+    ck_assert_str_eq(config.rules[0].name.text, "all");
+    ck_assert_uint_eq(config.rules[0].name.line, 3);
+    ck_assert_uint_eq(config.rules[0].allow, CONFIG_ALLOW_LIST);
+    ck_assert_str_eq(config.rules[0].path, "");
+    ck_assert_uint_eq(config.rules[0].peers.count, 1);
+    ck_assert_int_eq(config.rules[0].peers.list[0].kind, CONFIG_PEER_ANY);
+    ck_assert_uint_eq(config.rules[1].allow, CONFIG_ALLOW_DEL | CONFIG_ALLOW_GET);
+    ck_assert_str_eq(config.rules[1].path, "a/b c");
+    ck_assert_uint_eq(config.rules[1].peers.count, 6);
+    peers = config.rules[1].peers.list;
+    ck_assert_int_eq(peers[0].kind, CONFIG_PEER_USER);
+    ck_assert_uint_eq(peers[0].first + peers[0].last, 0);
+    ck_assert_uint_eq(peers[1].first, 7);
+    ck_assert_uint_eq(peers[1].last, 9);
+    ck_assert_uint_eq(peers[2].first, 5);
+    ck_assert_uint_eq(peers[2].last, 5);
+    ck_assert_int_eq(peers[3].kind, CONFIG_PEER_GROUP);
+    ck_assert_uint_eq(peers[3].first, 0);
+    ck_assert_uint_eq(peers[4].first, 77);
+    ck_assert_int_eq(peers[5].kind, CONFIG_PEER_ADDRESS);
+    ck_assert_uint_eq(peers[5].network.bits, 8);
 }
 END_TEST
 
@@ -183,7 +215,7 @@ START_TEST(long_lines_are_read_whole)
         load_good(text);
         ck_assert_uint_eq(config.hide.count, 1);
         ck_assert_uint_eq(strlen(config.hide.words[0]), word);
-        ck_assert_uint_eq(config.listeners[0].line, 3);
+        ck_assert_uint_eq(config.listeners[0].name.line, 3);
     }
 }
 END_TEST
@@ -197,6 +229,8 @@ START_TEST(group_of_nothing_is_the_process_s_own)
 END_TEST
 
 /* ---- bad files: each row has one error ---- */
+
+#define RULE "[access r]\npeer = any\nallow = get\n"
 
 static const struct {
     const char *text;
@@ -235,9 +269,9 @@ static const struct {
     {"[server]]\n" LISTEN, 1, "malformed section header: text after ']'"},
     {"[server]\n[log]\n[server]\n" LISTEN, 3, "[server] is repeated; the first is on line 1"},
     {LISTEN "[listen a]\n", 3, "[listen a] is repeated; the first is on line 1"},
-    {LISTEN "[listen]\naddress = nonsense\n", 3, "a listener needs a name"},
-    {LISTEN "[listen b c]\n", 3, "the name of a listener has 1 to 32 letters"},
-    {LISTEN "[listen b/c]\n", 3, "the name of a listener has 1 to 32 letters"},
+    {LISTEN "[listen]\naddress = nonsense\n", 3, "[listen NAME] needs a name of 1 to 32 letters"},
+    {LISTEN "[listen b c]\n", 3, "[listen NAME] needs a name of 1 to 32 letters"},
+    {LISTEN "[listen b/c]\n", 3, "[listen NAME] needs a name of 1 to 32 letters"},
     {LISTEN "[listen aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa]\n", 3, "1 to 32 letters"},
 
     /* keys that stand twice */
@@ -339,6 +373,43 @@ static const struct {
     {LISTEN "allow = list put\n", 3, "allow: 'put' is no operation: there are list, size"},
     {LISTEN "allow =\n", 3, "allow: no operation is named"},
     {LISTEN "allow = ,\n", 3, "allow: no operation is named"},
+
+    /* access */
+    {LISTEN "[access]\npeer = nonsense\n", 3, "[access NAME] needs a name of 1 to 32 letters"},
+    {LISTEN RULE "[access r]\n", 6, "[access r] is repeated; the first is on line 3"},
+    {LISTEN "[access r]\nallow = get\n", 3, "[access r] has no peer"},
+    {LISTEN "[access r]\npeer = any\n", 3, "[access r] has no allow"},
+    {LISTEN RULE "peer = any\n", 6, "peer is repeated; the first is on line 4"},
+    {LISTEN RULE "mode = 0600\n", 6, "unknown key 'mode' in [access]; it belongs in [listen NAME]"},
+    {"[files]\npeer = any\n" LISTEN, 2,
+     "unknown key 'peer' in [files]; it belongs in [access NAME]"},
+    {LISTEN "[access r]\nallow = get\npeer =\n", 5, "peer: nobody is named; any is everybody"},
+    {LISTEN "[access r]\nallow = get\npeer = me\n", 5, "peer: 'me' is nobody: there are any, user"},
+    {LISTEN "[access r]\nallow = get\npeer = anyone\n", 5, "peer: 'any' stands alone"},
+    {LISTEN "[access r]\nallow = get\npeer = any user:no-such-user\n", 5,
+     "peer: there is no user 'no-such-user'"},
+    {LISTEN "[access r]\nallow = get\npeer = user:\n", 5, "peer: there is no user ''"},
+    {LISTEN "[access r]\nallow = get\npeer = group:no-such-group\n", 5,
+     "peer: there is no group 'no-such-group'"},
+    {LISTEN "[access r]\nallow = get\npeer = uid:4294967295\n", 5,
+     "is neither uid:N nor uid:FIRST"},
+    {LISTEN "[access r]\nallow = get\npeer = uid:5-4\n", 5, "'uid:5-4' is neither"},
+    {LISTEN "[access r]\nallow = get\npeer = uid:-4\n", 5, "'uid:-4' is neither"},
+    {LISTEN "[access r]\nallow = get\npeer = uid:5-\n", 5, "'uid:5-' is neither"},
+    {LISTEN "[access r]\nallow = get\npeer = uid:1000x\n", 5, "'uid:1000x' is neither"},
+    {LISTEN "[access r]\nallow = get\npeer = address:localhost\n", 5,
+     "'address:localhost': a network is an address in digits"},
+    {LISTEN "[access r]\nallow = get\npeer = address:10.0.0.1/8\n", 5,
+     "'address:10.0.0.1/8': the address has bits set behind those that count"},
+    {LISTEN "[access r]\nallow = get\npeer = address:10.0.0.0/33\n", 5, "how many bits count"},
+    {LISTEN "[access r]\nallow = get\npeer = cn:client\n", 5, "not supported by this version"},
+    {LISTEN "[access r]\nallow = get put\npeer = any\n", 4, "allow: 'put' is no operation"},
+    {LISTEN RULE "path = /a\n", 6,
+     "path: '/a' is no path from the root on: it has a leading slash"},
+    {LISTEN RULE "path = a/\n", 6, "it has a trailing slash"},
+    {LISTEN RULE "path = a/../b\n", 6, "it has a component \"..\""},
+    {"[files]\nsymlinks = yes\n" LISTEN RULE "path = a\n", 8,
+     "path: with 'symlinks = yes' a link would lead out of a: a rule can be for all files only"},
 
     /* bytes */
     {"[server]\nworkers = \x1b[2J\n" LISTEN, 2, "control character 0x1b in column 11"},
@@ -564,6 +635,7 @@ int main(void)
     tcase_add_test(tcase, defaults_are_those_of_the_manual);
     tcase_add_test(tcase, default_root_is_checked);
     tcase_add_test(tcase, every_key_is_read);
+    tcase_add_test(tcase, rules_are_read);
     tcase_add_test(tcase, line_ends_comments_and_blanks_are_free);
     tcase_add_test(tcase, long_lines_are_read_whole);
     tcase_add_test(tcase, group_of_nothing_is_the_process_s_own);

@@ -83,7 +83,9 @@ START_TEST(a_dump_reads_back)
     load_good("[server]\nworkers = 2\nfiber_stack = 65537\n[limits]\nidle_timeout = 90min\n"
               "io_timeout = 1500ms\n[files]\nhide = .* *.part x;y \\;\n" LISTEN
               "mode = 0\nallow = del\n[listen b]\naddress = [::]:8258\ninsecure = yes\n"
-              "[listen c]\naddress = unix:@abstract\n");
+              "[listen c]\naddress = unix:@abstract\n"
+              "[access x]\npeer = uid:1-3 address:::/0 any\nallow = size\npath = a/ b;c\n"
+              "[access y]\npeer = group:root\nallow = list del\n");
     check_round_trip();
 }
 END_TEST
@@ -193,6 +195,10 @@ START_TEST(the_shipped_file_has_every_key_with_its_default)
     }
     for (size_t i = 0; i < CONFIG_LISTEN_KEY_COUNT; i++)
         ck_assert_msg(seen[i], "%s is not in the file", config_listener_keys[i].name);
+    ck_assert_uint_gt(config.rule_count, 0);
+    for (size_t i = 0; i < CONFIG_ACCESS_KEY_COUNT; i++)
+        ck_assert_msg(config.rules[0].origins[i].source == CONFIG_FROM_FILE,
+                      "%s is not in the file", config_access_keys[i].name);
     ck_assert_uint_eq(config.listeners[0].mode, defaults.listeners[0].mode);
     ck_assert_uint_eq(config.listeners[0].allow, CONFIG_ALLOW_ALL);
     ck_assert_ptr_null(config.listeners[0].group.name);

@@ -157,7 +157,7 @@ START_TEST(listeners_of_the_command_line_need_no_file)
     ck_assert_int_eq(config_load(&options, &config, &errors), 0);
     ck_assert_ptr_null(config.path);
     ck_assert_uint_eq(config.listener_count, 2);
-    ck_assert_str_eq(config.listeners[0].name, "1");
+    ck_assert_str_eq(config.listeners[0].name.text, "1");
     ck_assert_uint_eq(config.listeners[0].allow, CONFIG_ALLOW_ALL);
     ck_assert_uint_eq(config.listeners[1].allow, CONFIG_ALLOW_ALL & ~(unsigned)CONFIG_ALLOW_DEL);
     ck_assert_int_eq(config.listeners[0].origins[CONFIG_LISTEN_ADDRESS].source,

@@ -361,6 +361,47 @@ START_TEST(a_handler_knows_the_listener)
 }
 END_TEST
 
+/* Lets in every other one, and numbers them; its listener's context is how many have come. */
+static int admit_odd(void *context, int descriptor, void **ret_peer)
+{
+    static unsigned numbers[] = {1, 2, 3, 4};
+    unsigned *come = context;
+
+    ck_assert_int_ge(fcntl(descriptor, F_GETFL), 0);
+    *ret_peer = &numbers[(*come)++];
+    return *come % 2 == 1 ? 0 : -EACCES;
+}
+
+START_TEST(a_listener_admits)
+{
+    static const uint8_t size[] = {0x82, 0x01, 0xa1, 0x64, 'S', 'i', 'z', 'e'};
+    static unsigned come;
+    const struct valve_listener_options listener = {
+        .address = "127.0.0.1:0", .group = (gid_t)-1, .context = &come, .admit = admit_odd};
+    struct valve_error error;
+
+    rig_listen(&rig);
+    ck_assert_int_eq(valve_server_listen(rig.server, &listener, &error), 0);
+    rig_run(&rig);
+    for (unsigned i = 1; i <= 4; i++) {
+        struct peer peer = peer_connect(valve_server_address(rig.server, 1));
+        struct item item;
+
+        if (i % 2 == 1) {
+            peer_ask(&peer, 1, "Size", "peer");
+            item = peer_receive(&peer);
+            ck_assert_mem_eq(item.bytes, size, sizeof size);
+            ck_assert_uint_eq(item.payload[0], i);
+        } else {
+            peer_expect_end(&peer);
+        }
+        peer_close(&peer);
+    }
+    ck_assert_uint_eq(come, 4);
+    rig_stop(&rig);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("server");
@@ -382,6 +423,7 @@ int main(void)
     tcase_add_test(tests, the_file_of_a_unix_socket);
     tcase_add_test(tests, a_stale_socket_is_replaced);
     tcase_add_test(tests, a_handler_knows_the_listener);
+    tcase_add_test(tests, a_listener_admits);
     suite_add_tcase(suite, tests);
     srunner_run_all(runner, CK_NORMAL);
     failed = srunner_ntests_failed(runner);

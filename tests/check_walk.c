@@ -22,6 +22,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "daemon/scope.h"
 #include "daemon/walk.h"
 #include "tests/tree.h"
 
@@ -30,12 +31,14 @@
 
 static struct tree tree;
 static unsigned descriptors_before;
-static bool rests;       /* the walk, after each batch */
-static unsigned helpers; /* walks that share with it */
+static bool rests;               /* the walk, after each batch */
+static unsigned helpers;         /* walks that share with it */
+static const struct scope *part; /* of the tree that is listed; NULL: all */
 
 static void set_up(void)
 {
     rests = false;
+    part = NULL;
     descriptors_before = tree_descriptors();
     tree_make(&tree);
 }
@@ -170,9 +173,9 @@ static void list(const struct store *store, struct lines *lines)
 {
     struct walk *walks[HELPERS_MAX + 1];
 
-    ck_assert_int_eq(walk_new(store, &walks[0]), 0);
+    ck_assert_ptr_nonnull(walks[0] = walk_new(store, part));
     for (unsigned i = 1; i <= helpers; i++)
-        ck_assert_int_eq(walk_new_idle(store, &walks[i]), 0);
+        ck_assert_ptr_nonnull(walks[i] = walk_new_idle(store));
     if (helpers > 0)
         finish_shared(walks, lines);
     else
@@ -331,8 +334,8 @@ START_TEST(test_what_is_shared)
     }
     if (_i)
         make_wide("root", 800);
-    ck_assert_int_eq(walk_new(store, &giver), 0);
-    ck_assert_int_eq(walk_new_idle(store, &taker), 0);
+    ck_assert_ptr_nonnull(giver = walk_new(store, NULL));
+    ck_assert_ptr_nonnull(taker = walk_new_idle(store));
     ck_assert(walk_ended(taker));
     ck_assert(!walk_can_share(giver)); /* it knows of nothing yet */
     ck_assert(!walk_share(giver, taker));
@@ -368,8 +371,8 @@ START_TEST(test_shared_and_replaced)
 
     tree_directory(&tree, "root/wide");
     make_wide("root/wide", 800);
-    ck_assert_int_eq(walk_new(store, &giver), 0);
-    ck_assert_int_eq(walk_new_idle(store, &taker), 0);
+    ck_assert_ptr_nonnull(giver = walk_new(store, NULL));
+    ck_assert_ptr_nonnull(taker = walk_new_idle(store));
     while (!walk_can_share(giver)) {
         ck_assert_int_eq(walk_next_batch(giver), 0);
         take_batch(giver, &found);
@@ -466,14 +469,86 @@ START_TEST(test_hidden)
 }
 END_TEST
 
+/* Each file once, although a directory is named with what is in it; alone, and shared. */
+START_TEST(test_part_of_the_tree)
+{
+    static const char *const patterns[] = {".*", NULL};
+    static const char *const paths[] = {"a", "a/b/c", "d/e", "d/file", ".h", "l", "none", "file/x"};
+    struct store *store = open_store(&(struct store_options){.by_hand = _i / 2, .hide = patterns});
+    struct lines found = {0};
+    struct scope scope = {0};
+
+    tree_directory(&tree, "root/a");
+    tree_directory(&tree, "root/a/b");
+    tree_directory(&tree, "root/a/b/c");
+    tree_directory(&tree, "root/ab");
+    tree_directory(&tree, "root/d");
+    tree_directory(&tree, "root/d/e");
+    tree_directory(&tree, "root/.h");
+    tree_directory(&tree, "outside/dir");
+    tree_link(&tree, "root/l", "../outside/dir");
+    tree_file(&tree, "root/file", "");
+    tree_file(&tree, "root/a/1", "");
+    tree_file(&tree, "root/a/b/2", "");
+    tree_file(&tree, "root/a/b/c/3", "");
+    tree_file(&tree, "root/ab/no", "");
+    tree_file(&tree, "root/d/no", "");
+    tree_file(&tree, "root/d/file", "");
+    tree_file(&tree, "root/d/e/4", "");
+    tree_file(&tree, "root/.h/no", "");
+    tree_file(&tree, "outside/dir/no", "");
+    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++)
+        ck_assert_int_eq(scope_add(&scope, paths[i]), 0);
+    part = &scope;
+    helpers = _i % 2 ? HELPERS_MAX : 0;
+    list(store, &found);
+    helpers = 0;
+    ck_assert_uint_eq(found.count, 5);
+    ck_assert_uint_eq(lines_of(&found, "a/1"), 1);
+    ck_assert_uint_eq(lines_of(&found, "a/b/2"), 1);
+    ck_assert_uint_eq(lines_of(&found, "a/b/c/3"), 1);
+    ck_assert_uint_eq(lines_of(&found, "d/e/4"), 1);
+    ck_assert_uint_eq(lines_of(&found, "d/file"), 1);
+    lines_free(&found);
+    scope_fini(&scope);
+    store_free(store);
+}
+END_TEST
+
+/* What is above a part need not be readable: only to be searched. */
+START_TEST(test_part_below_what_is_unreadable)
+{
+    struct store *store = open_store(&(struct store_options){.by_hand = _i});
+    const char *path = "closed/open";
+    struct scope scope = {&path, 1};
+    struct lines found = {0};
+    bool is_root = geteuid() == 0;
+
+    tree_directory(&tree, "root/closed");
+    tree_directory(&tree, "root/closed/open");
+    tree_file(&tree, "root/closed/no", "");
+    tree_file(&tree, "root/closed/open/yes", "");
+    ck_assert_int_eq(fchmodat(tree.fd, "root", 0711, 0), 0);
+    ck_assert_int_eq(fchmodat(tree.fd, "root/closed", 0711, 0), 0);
+    part = &scope;
+    ck_assert(!is_root || seteuid(65534) == 0);
+    list(store, &found);
+    ck_assert(!is_root || seteuid(0) == 0);
+    ck_assert_uint_eq(found.count, 1);
+    ck_assert_uint_eq(lines_of(&found, "closed/open/yes"), 1);
+    lines_free(&found);
+    store_free(store);
+}
+END_TEST
+
 enum { CHILD_CANNOT = 77, CHILD_DENIED = 78 };
 
 /* How many files a walk finds that may fail for want of permission. */
 static int count_files(const struct store *store)
 {
     struct walk_file file;
-    struct walk *walk;
-    int r = walk_new(store, &walk), count = 0;
+    struct walk *walk = walk_new(store, NULL);
+    int r = walk ? 0 : -ENOMEM, count = 0;
 
     while (r == 0 && !walk_ended(walk)) {
         r = walk_next_batch(walk);
@@ -694,7 +769,7 @@ START_TEST(test_renamed_above)
         snprintf(path, sizeof path, "root/above/chain%u", i);
         make_chain(path, WALK_OPEN_MAX + 2);
     }
-    ck_assert_int_eq(walk_new(store, &walk), 0);
+    ck_assert_ptr_nonnull(walk = walk_new(store, NULL));
     walk_to_a_bottom(walk, &found);
     rests = _i >= WAYS;
     if (rests)
@@ -724,7 +799,7 @@ START_TEST(test_given_up)
     char path[1024];
 
     make_deep(path, 40);
-    ck_assert_int_eq(walk_new(store, &walk), 0);
+    ck_assert_ptr_nonnull(walk = walk_new(store, NULL));
     for (unsigned i = 0; i < 5; i++)
         ck_assert_int_eq(walk_next_batch(walk), 0);
     ck_assert(!walk_ended(walk));
@@ -746,7 +821,7 @@ START_TEST(test_memory)
 
     make_wide("root", 5000);
     before = mallinfo2().uordblks;
-    ck_assert_int_eq(walk_new(store, &walk), 0);
+    ck_assert_ptr_nonnull(walk = walk_new(store, NULL));
     while (!walk_ended(walk)) {
         size_t now;
 
@@ -787,7 +862,7 @@ START_TEST(test_shortage)
     int r = 0;
 
     make_stable(100);
-    ck_assert_int_eq(walk_new(store, &walk), 0);
+    ck_assert_ptr_nonnull(walk = walk_new(store, NULL));
     leave_descriptors(_i ? 3 : 1, &before); /* enough for the root, not for what is below */
     for (unsigned i = 0; r == 0 && i < 100; i++) {
         r = walk_next_batch(walk);
@@ -823,6 +898,8 @@ static Suite *walk_suite(void)
     tcase_add_loop_test(tcase, test_deeper_than_paths, 0, WAYS);
     tcase_add_loop_test(tcase, test_links_listed, 0, WAYS);
     tcase_add_loop_test(tcase, test_hidden, 0, WAYS);
+    tcase_add_loop_test(tcase, test_part_of_the_tree, 0, 2 * WAYS);
+    tcase_add_loop_test(tcase, test_part_below_what_is_unreadable, 0, WAYS);
     tcase_add_loop_test(tcase, test_permissions, 0, WAYS);
     tcase_add_loop_test(tcase, test_one_filesystem, 0, WAYS);
     tcase_add_loop_test(tcase, test_unreadable_root, 0, WAYS);

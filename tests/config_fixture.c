@@ -139,9 +139,15 @@ void check_same(const struct config *a, const struct config *b)
     check_same_values(config_keys, CONFIG_KEY_COUNT, a, b, a->origins, b->origins);
     ck_assert_uint_eq(a->listener_count, b->listener_count);
     for (size_t i = 0; i < a->listener_count; i++) {
-        ck_assert_str_eq(a->listeners[i].name, b->listeners[i].name);
+        ck_assert_str_eq(a->listeners[i].name.text, b->listeners[i].name.text);
         check_same_values(config_listener_keys, CONFIG_LISTEN_KEY_COUNT, &a->listeners[i],
                           &b->listeners[i], a->listeners[i].origins, b->listeners[i].origins);
+    }
+    ck_assert_uint_eq(a->rule_count, b->rule_count);
+    for (size_t i = 0; i < a->rule_count; i++) {
+        ck_assert_str_eq(a->rules[i].name.text, b->rules[i].name.text);
+        check_same_values(config_access_keys, CONFIG_ACCESS_KEY_COUNT, &a->rules[i], &b->rules[i],
+                          a->rules[i].origins, b->rules[i].origins);
     }
 }
 

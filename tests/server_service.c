@@ -155,6 +155,8 @@ static struct files_size_answer size(void *context, struct files_size_reply repl
     begin(context);
     if (says(&order, "context"))
         return files_size_reply_size(reply, *(const unsigned *)valve_call_listener(reply.call));
+    if (says(&order, "peer"))
+        return files_size_reply_size(reply, *(const unsigned *)valve_call_peer(reply.call));
     return files_size_reply_size(reply, path->text.size);
 }
 

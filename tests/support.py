@@ -158,12 +158,13 @@ def sparse_file(path, size):
 class Wire:
     """A connection at the level of bytes; what comes back is read as a CBOR sequence."""
 
-    def __init__(self, address, record=False):
+    def __init__(self, address, record=False, source=""):
         if address.startswith("unix:"):
             self.socket = socket.socket(socket.AF_UNIX)
         else:
             self.socket = socket.socket(socket.AF_INET)
             self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self.socket.bind((source, 0))
         self.socket.settimeout(DEADLINE)
         try:
             self.socket.connect(_socket_address(address))
@@ -365,8 +366,9 @@ class Server:
             settings = settings | {"files": settings.get("files", {}) | {"cache": CACHE}}
         if settings:
             sections = {f"listen {number}": {"address": address}
-                        for number, address in enumerate(addresses)} | settings
-            sections["files"] = {"root": self.root} | sections.get("files", {})
+                        for number, address in enumerate(addresses)} | {"files": {"root": self.root}}
+            for section, keys in settings.items():
+                sections[section] = sections.get(section, {}) | keys
             path = self.directory / "valve.ini"
             path.write_text("".join(
                 f"[{section}]\n" + "".join(f"{key} = {value}\n" for key, value in keys.items())

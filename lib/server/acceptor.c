@@ -218,7 +218,7 @@ static void on_handoff(struct valve_message *message)
 }
 
 /* Fills the slot of a new connection and posts it: from then on it is the worker's. */
-static void hand_over(struct valve_listener *listener, int descriptor)
+static void hand_over(struct valve_listener *listener, int descriptor, void *peer)
 {
     struct valve_server *server = listener->server;
     struct valve_acceptor *acceptor = &server->acceptor;
@@ -229,6 +229,7 @@ static void hand_over(struct valve_listener *listener, int descriptor)
     memset(slot, 0, sizeof *slot);
     atomic_store_explicit(&slot->generation, generation, memory_order_relaxed);
     slot->state = VALVE_CONNECTION_HANDED;
+    slot->peer = peer;
     slot->listener = (uint8_t)(listener - acceptor->listeners);
     slot->worker = (uint16_t)worker->index;
     slot->handoff.deliver = on_handoff;
@@ -236,22 +237,31 @@ static void hand_over(struct valve_listener *listener, int descriptor)
     valve_mailbox_post(&worker->mailbox, &slot->handoff);
 }
 
+/* Whether the connection may stay; then *ret_peer is who has come. */
+static bool admit(struct valve_listener *listener, int descriptor, void **ret_peer)
+{
+    if ((uint32_t)descriptor >= listener->server->table.length)
+        return false; /* somebody raised the limit behind our back */
+    return listener->admit == NULL || listener->admit(listener->context, descriptor, ret_peer) == 0;
+}
+
 static void on_accept(struct evconnlistener *event, evutil_socket_t descriptor,
-                      struct sockaddr *peer, int peer_size, void *argument)
+                      struct sockaddr *address, int address_size, void *argument)
 {
     struct valve_listener *listener = argument;
     struct valve_server *server = listener->server;
+    void *peer = NULL;
 
     (void)event;
-    (void)peer;
-    (void)peer_size;
-    if ((uint32_t)descriptor >= server->table.length) {
+    (void)address;
+    (void)address_size;
+    if (!admit(listener, (int)descriptor, &peer)) {
         valve_count(&listener->refused, 1);
-        close((int)descriptor); /* somebody raised the limit behind our back */
+        close((int)descriptor);
         return;
     }
     valve_count(&listener->accepted, 1);
-    hand_over(listener, (int)descriptor);
+    hand_over(listener, (int)descriptor, peer);
     if (is_full(server))
         pause_until_freed(&server->acceptor);
 }
@@ -294,6 +304,7 @@ int valve_acceptor_add(struct valve_acceptor *acceptor, struct valve_server *ser
         return r;
     listener->server = server;
     listener->context = options->context;
+    listener->admit = options->admit;
     acceptor->count++;
     return 0;
 }

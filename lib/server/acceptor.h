@@ -33,6 +33,7 @@ struct valve_listener {
     struct valve_listening listening;
     struct evconnlistener *event; /* NULL until started */
     void *context;
+    int (*admit)(void *context, int descriptor, void **ret_peer);
     _Atomic uint64_t accepted, refused; /* connections; written by the main thread */
 };
 

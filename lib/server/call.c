@@ -264,6 +264,11 @@ void *valve_call_listener(const struct valve_call *call)
     return valve_acceptor_context(&call->worker->server->acceptor, call->connection->listener);
 }
 
+void *valve_call_peer(const struct valve_call *call)
+{
+    return call->connection->peer;
+}
+
 struct valve_arena *valve_call_arena(struct valve_call *call)
 {
     return &call->arena;

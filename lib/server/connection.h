@@ -43,7 +43,7 @@ struct valve_connection {
     struct valve_input *input;         /* bytes read and not yet turned into requests, or NULL */
     struct valve_output *output;       /* what waits to be sent and who waits to send, or NULL */
     struct valve_call *calls;          /* in flight, the latest first */
-    struct valve_last_word *last_word; /* said when all before it is answered, or NULL */
+    void *peer;                        /* what its listener's admit() said of it, or NULL */
     _Atomic uint32_t generation;       /* how often this slot was closed */
     uint32_t active_at;                /* ms of the worker's clock: the last byte that came */
     uint32_t due_since;                /* ms: when what its timeout measures began */

@@ -153,7 +153,7 @@ static size_t start_requests(struct valve_worker *worker, struct valve_connectio
         done += scan->complete;
         begin_item(worker, scan);
     }
-    return connection->last_word == NULL ? done : size;
+    return valve_last_word_is_set(connection) ? size : done;
 }
 
 /* Input that stands in the region: what is left of it at the end is kept. */

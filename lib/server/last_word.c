@@ -12,6 +12,7 @@
 #include "rpc/envelope.h"
 #include "rpc/locate.h"
 #include "server/call.h"
+#include "server/output.h"
 #include "server/server.h"
 #include "server/worker.h"
 
@@ -36,7 +37,8 @@ static const char *code_of(int error)
 int valve_last_word_set(struct valve_worker *worker, struct valve_connection *connection,
                         const uint8_t *item, size_t size)
 {
-    struct valve_last_word *word = malloc(sizeof *word);
+    struct valve_output *output = valve_output_of(worker, connection);
+    struct valve_last_word *word = output == NULL ? NULL : malloc(sizeof *word);
     struct valve_error error = {""};
     size_t at = 0;
     int r;
@@ -48,18 +50,24 @@ int valve_last_word_set(struct valve_worker *worker, struct valve_connection *co
     /* Only what is nested too deep has shown that its id is one: the rest may be anything. */
     word->id = r == -ELOOP ? valve_envelope_peek_id(item, size) : 0;
     snprintf(word->text, sizeof word->text, "%s: %.480s", code_of(r), error.text);
-    connection->last_word = word;
+    output->last_word = word;
     return 0;
+}
+
+bool valve_last_word_is_set(const struct valve_connection *connection)
+{
+    return connection->output != NULL && connection->output->last_word != NULL;
 }
 
 int valve_last_word_say(struct valve_worker *worker, struct valve_connection *connection)
 {
-    struct valve_last_word *word = connection->last_word;
+    struct valve_last_word *word;
     int r;
 
-    if (word == NULL)
+    if (!valve_last_word_is_set(connection))
         return 0;
-    connection->last_word = NULL;
+    word = connection->output->last_word;
+    connection->output->last_word = NULL;
     valve_call_count_refused(worker, valve_outcome_of_error(word->text, strlen(word->text)));
     r = valve_call_refuse(worker, connection, word->id, word->text);
     free(word);
@@ -68,6 +76,8 @@ int valve_last_word_say(struct valve_worker *worker, struct valve_connection *co
 
 void valve_last_word_drop(struct valve_connection *connection)
 {
-    free(connection->last_word);
-    connection->last_word = NULL;
+    if (connection->output == NULL)
+        return;
+    free(connection->output->last_word);
+    connection->output->last_word = NULL;
 }

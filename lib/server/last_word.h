@@ -7,6 +7,7 @@
 #ifndef VALVE_SERVER_LAST_WORD_H
 #define VALVE_SERVER_LAST_WORD_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -18,6 +19,9 @@
  */
 int valve_last_word_set(struct valve_worker *worker, struct valve_connection *connection,
                         const uint8_t *item, size_t size);
+
+/* Whether one was noted that has not been said. */
+bool valve_last_word_is_set(const struct valve_connection *connection);
 
 /* Queues it as a reply, and forgets it. 0, also when there is none, or -errno: no room. */
 int valve_last_word_say(struct valve_worker *worker, struct valve_connection *connection);

@@ -39,7 +39,8 @@ void valve_output_release(struct valve_worker *worker, struct valve_connection *
     struct valve_output *output = connection->output;
 
     /* Calls wait in its queues and hold its turn: it stays as long as there is one. */
-    if (output == NULL || connection->in_flight > 0 || output->queue.size + output->held.size > 0)
+    if (output == NULL || connection->in_flight > 0 || output->last_word != NULL ||
+        output->queue.size + output->held.size > 0)
         return;
     connection->output = NULL;
     valve_spares_give(&worker->spare_outputs, &output->spare);

@@ -36,6 +36,7 @@ struct valve_output {
     struct valve_call *turn;         /* whose large reply it is, or NULL */
     bool begun;                      /* of that reply bytes were queued, and more will come */
     bool more; /* those bytes will follow at once: let the kernel wait for them */
+    struct valve_last_word *last_word; /* said when all before it is answered, or NULL */
     struct valve_wait_queue turn_wanted;
     unsigned turn_waiters;               /* calls in it */
     struct valve_wait_queue room_wanted; /* for buffers to read into, and for items of streams */

@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * valved --check-access.
+ */
+#include <config.h>
+
+#include "daemon/access_check.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "daemon/access.h"
+#include "daemon/accounts.h"
+#include "daemon/cleanup.h"
+#include "daemon/config_internal.h"
+#include "daemon/store.h"
+
+/* ---- The question --------------------------------------------------------------------- */
+
+static int refuse(struct valve_error *error, const char *text)
+{
+    snprintf(error->text, sizeof error->text, "%s", text);
+    return -EINVAL;
+}
+
+static int add_group(struct identity *identity, gid_t group)
+{
+    gid_t *groups = reallocarray(identity->groups, identity->group_count + 1, sizeof *groups);
+
+    if (!groups)
+        return -ENOMEM;
+    groups[identity->group_count++] = group;
+    identity->groups = groups;
+    return 0;
+}
+
+/* A user that is named has the groups that he would have after logging in. */
+static int add_groups_of(struct identity *identity, const char *word)
+{
+    const char *name = strchr(word, ':') + 1;
+    cleanup(cleanup_memory) gid_t *groups = NULL;
+    size_t count = 0;
+    uid_t user;
+    gid_t group;
+    int r = strncmp(word, "user:", 5) == 0 ? accounts_user(name, &user, &group) : -ENOENT;
+
+    if (r < 0 || group == (gid_t)-1)
+        return 0;
+    r = accounts_groups_of(name, group, &groups, &count);
+    for (size_t i = 0; r == 0 && i < count; i++)
+        r = add_group(identity, groups[i]);
+    return r;
+}
+
+/* A network of one address is somebody. */
+static bool is_one(const struct valve_network *network)
+{
+    return network->bits == (network->family == AF_INET ? 32 : 128);
+}
+
+static int add_word(struct identity *identity, const char *word, struct valve_error *error)
+{
+    struct config_problem problem;
+    struct config_peer peer;
+    int r = config_parse_peer(word, &peer, &problem);
+
+    if (r < 0)
+        return r == -EINVAL ? refuse(error, problem.text) : r;
+    switch (peer.kind) {
+    case CONFIG_PEER_ANY:
+        return refuse(error, "'any' is nobody in particular");
+    case CONFIG_PEER_USER:
+        if (peer.first != peer.last)
+            return refuse(error, "a range of user ids is nobody in particular");
+        identity->is_local = true;
+        identity->user = peer.first;
+        return add_groups_of(identity, word);
+    case CONFIG_PEER_GROUP:
+        identity->is_local = true;
+        return add_group(identity, peer.first);
+    case CONFIG_PEER_ADDRESS:
+        if (!is_one(&peer.network))
+            return refuse(error, "a network is nobody in particular: name one address");
+        identity->address = peer.network;
+        return 0;
+    }
+    return 0;
+}
+
+/* Who is meant; the caller frees it in any case. */
+static int read_peer(const char *text, struct identity *identity, struct valve_error *error)
+{
+    int r = 0;
+
+    *identity = (struct identity){.user = (uid_t)-1};
+    while (r == 0 && *text != '\0') {
+        size_t length = strcspn(text, ",");
+        cleanup(cleanup_memory) char *word = strndup(text, length);
+
+        r = word ? add_word(identity, word, error) : -ENOMEM;
+        text += length + (text[length] == ',');
+    }
+    if (r == 0 && identity->is_local == (identity->address.family != AF_UNSPEC))
+        r = refuse(error, "a peer has either a user and groups, or an address");
+    return r;
+}
+
+/* One call. ListAll shows what may be listed, so that has a path, too. */
+static int read_call(const char *text, unsigned *ret_operation, struct valve_error *error)
+{
+    struct config_problem problem;
+
+    if (config_parse_operations(text, ret_operation, &problem) < 0)
+        return refuse(error, problem.text);
+    if (*ret_operation & (*ret_operation - 1))
+        return refuse(error, "ask for one call at a time");
+    return 0;
+}
+
+static int check_path(const char *path, struct valve_error *error)
+{
+    const char *problem = store_path_problem(path, strlen(path));
+
+    if (!problem)
+        return 0;
+    snprintf(error->text, sizeof error->text, "the path has %s", problem);
+    return -EINVAL;
+}
+
+/* ---- The answer ----------------------------------------------------------------------- */
+
+static const struct config_rule *granting_rule(const struct config *config,
+                                               const struct identity *identity, unsigned operation,
+                                               const char *path)
+{
+    for (size_t i = 0; i < config->rule_count; i++)
+        if (access_rule_is_for(&config->rules[i], identity) &&
+            access_rule_grants(&config->rules[i], operation, path))
+            return &config->rules[i];
+    return NULL;
+}
+
+static void print_rule(const struct config *config, const struct config_rule *rule, FILE *stream)
+{
+    fprintf(stream, "[access %s] (%s:%u)", rule->name.text, config->path, rule->name.line);
+}
+
+/* What the peer does have, where it is not enough. */
+static void print_rules_for(const struct config *config, const struct identity *identity,
+                            FILE *stream)
+{
+    for (size_t i = 0; i < config->rule_count; i++) {
+        const struct config_rule *rule = &config->rules[i];
+        char allowed[64];
+
+        if (!access_rule_is_for(rule, identity))
+            continue;
+        config_operations_type.format(&rule->allow, allowed, sizeof allowed);
+        fputs("  ", stream);
+        print_rule(config, rule, stream);
+        fprintf(stream, " is for this peer, and grants %s of %s\n", allowed,
+                *rule->path ? rule->path : "all files");
+    }
+}
+
+static bool print_verdict(const struct config *config, const struct config_listener *listener,
+                          const struct identity *identity, unsigned operation, const char *path,
+                          FILE *stream)
+{
+    const struct config_rule *rule = granting_rule(config, identity, operation, path);
+    char allowed[64];
+
+    fprintf(stream, "[listen %s] %s: ", listener->name.text, listener->address.text);
+    if (!(listener->allow & operation)) {
+        config_operations_type.format(&listener->allow, allowed, sizeof allowed);
+        fprintf(stream, "denied: this listener allows %s\n", allowed);
+        return false;
+    }
+    if (config->rule_count == 0) {
+        fputs("granted: this listener allows it, and there are no access rules\n", stream);
+        return true;
+    }
+    if (!rule) {
+        fputs("denied: no access rule grants it\n", stream);
+        print_rules_for(config, identity, stream);
+        return false;
+    }
+    fputs("granted by ", stream);
+    print_rule(config, rule, stream);
+    fputc('\n', stream);
+    return true;
+}
+
+int access_check(const struct config *config, const struct access_question *question, FILE *stream,
+                 struct valve_error *ret_error)
+{
+    cleanup(identity_fini) struct identity identity;
+    bool is_granted = false, is_heard = false;
+    unsigned operation = 0;
+    int r = read_peer(question->peer, &identity, ret_error);
+
+    if (r == 0)
+        r = read_call(question->call, &operation, ret_error);
+    if (r == 0)
+        r = check_path(question->path, ret_error);
+    for (size_t i = 0; r == 0 && i < config->listener_count; i++) {
+        const struct config_listener *listener = &config->listeners[i];
+
+        if (valve_address_is_unix(&listener->address) != identity.is_local)
+            continue;
+        is_heard = true;
+        is_granted |= print_verdict(config, listener, &identity, operation, question->path, stream);
+    }
+    if (r == 0 && !is_heard)
+        fprintf(stream, "denied: no listener is for %s\n",
+                identity.is_local ? "Unix sockets" : "TCP");
+    return r < 0 ? r : is_granted;
+}

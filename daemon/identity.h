@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * Who is at the other end of a connection, as the kernel knows it.
+ */
+#ifndef VALVED_IDENTITY_H
+#define VALVED_IDENTITY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+#include "net/network.h"
+
+/* Of a Unix socket the user and groups, of TCP the address. */
+struct identity {
+    bool is_local; /* it came by a Unix socket */
+    uid_t user;    /* that connected, whoever has the socket now */
+    gid_t *groups; /* all of that process's, in no order */
+    size_t group_count;
+    struct valve_network address; /* of TCP, with nobody else in it */
+};
+
+/* Asks the kernel about a connected socket. Never waits. 0 or -errno; then the caller frees it. */
+int identity_of(int descriptor, struct identity *ret_identity);
+
+void identity_fini(struct identity *identity);
+
+#endif

@@ -177,6 +177,10 @@ static bool print_verdict(const struct config *config, const struct config_liste
         fprintf(stream, "denied: this listener allows %s\n", allowed);
         return false;
     }
+    if (!(config_allows(config, listener) & operation)) {
+        fputs("denied: 'deletes = no' in [files]\n", stream);
+        return false;
+    }
     if (config->rule_count == 0) {
         fputs("granted: this listener allows it, and there are no access rules\n", stream);
         return true;

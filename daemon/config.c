@@ -76,24 +76,37 @@ static char *absolute_path(const char *path)
     return absolute;
 }
 
-static int apply_root(struct config *config, const char *root, struct config_errors *errors)
+/* Sets a key to what the command line says. 0, also if that is wrong and reported, or -ENOMEM. */
+static int apply_key(struct config *config, enum config_key_index index, const char *text,
+                     struct config_errors *errors)
 {
     const struct config_origin from = {.source = CONFIG_FROM_COMMAND_LINE};
-    const struct config_key *key = &config_keys[CONFIG_ROOT];
+    const struct config_key *key = &config_keys[index];
     struct config_problem problem;
-    char *path = absolute_path(root);
-    int r = -ENOMEM;
+    int r = config_set(key, config, &config->origins[index], from, text, &problem);
 
-    if (path != NULL)
-        r = config_set(key, config, &config->origins[CONFIG_ROOT], from, path, &problem);
-    else if (errno != ENOMEM)
-        r = config_refuse(&problem, "%.100s: the working directory is unknown: %s", root,
-                          strerror(errno));
-    free(path);
     if (r == -EINVAL) {
         config_errors_add_value(errors, config, key, &from, "%s", problem.text);
         return 0;
     }
+    return r;
+}
+
+static int apply_root(struct config *config, const char *root, struct config_errors *errors)
+{
+    const struct config_origin from = {.source = CONFIG_FROM_COMMAND_LINE};
+    char *path = absolute_path(root);
+    int r = -ENOMEM;
+
+    if (path != NULL) {
+        r = apply_key(config, CONFIG_ROOT, path, errors);
+    } else if (errno != ENOMEM) {
+        config_errors_add_value(errors, config, &config_keys[CONFIG_ROOT], &from,
+                                "%.100s: the working directory is unknown: %s", root,
+                                strerror(errno));
+        r = 0;
+    }
+    free(path);
     return r;
 }
 
@@ -131,6 +144,8 @@ static int apply_options(struct config *config, const struct options *options,
 
     if (options->root != NULL)
         r = apply_root(config, options->root, errors);
+    if (r >= 0 && options->user != NULL)
+        r = apply_key(config, CONFIG_USER, options->user, errors);
     if (r < 0 || options->listener_count == 0)
         return r;
     config_listeners_clear(config);
@@ -144,6 +159,14 @@ static int apply_options(struct config *config, const struct options *options,
 }
 
 /* ---- the whole ---- */
+
+static bool is_slash(const struct stat *status)
+{
+    struct stat slash;
+
+    return stat("/", &slash) == 0 && slash.st_dev == status->st_dev &&
+           slash.st_ino == status->st_ino;
+}
 
 static void check_root(const struct config *config, struct config_errors *errors)
 {
@@ -159,6 +182,10 @@ static void check_root(const struct config *config, struct config_errors *errors
         error = errno;
     else if (!S_ISDIR(status.st_mode))
         error = ENOTDIR;
+    else if (is_slash(&status) && !config->serve_slash)
+        config_errors_add_value(errors, config, key, origin,
+                                "%s is all there is on this machine: 'serve_slash = yes' serves it",
+                                config->root);
     if (error != 0)
         config_errors_add_value(errors, config, key, origin, "%s: %s%s", config->root,
                                 strerror(error),

@@ -50,10 +50,14 @@ enum config_key_index {
     CONFIG_IO_THREADS,
     CONFIG_MAX_FIBERS,
     CONFIG_FIBER_STACK,
+    CONFIG_USER,
+    CONFIG_SANDBOX,
     CONFIG_ROOT,
     CONFIG_HIDE,
     CONFIG_SYMLINKS,
     CONFIG_ONE_FILESYSTEM,
+    CONFIG_DELETES,
+    CONFIG_SERVE_SLASH,
     CONFIG_CACHE,
     CONFIG_MAX_REQUEST,
     CONFIG_MAX_IN_FLIGHT,
@@ -115,6 +119,16 @@ struct config_name {
     unsigned line; /* of its header; 0 for --listen */
 };
 
+/* Whose the process becomes. */
+struct config_user {
+    char *name; /* NULL: it stays whose it is */
+    uid_t id;
+    gid_t group; /* his own */
+};
+
+/* What becomes of the sandbox where the system has none. */
+enum config_sandbox { CONFIG_SANDBOX_NO, CONFIG_SANDBOX_AUTO, CONFIG_SANDBOX_REQUIRED };
+
 struct config_listener {
     struct config_name name;
     struct valve_address address;
@@ -168,12 +182,16 @@ struct config {
     uint64_t io_threads;      /* can be auto */
     uint64_t max_fibers;
     uint64_t fiber_stack;
+    struct config_user user;
+    enum config_sandbox sandbox;
 
     char *root; /* absolute; was a directory when it was loaded */
     struct config_words hide;
     bool symlinks;
     bool one_filesystem;
-    uint64_t cache; /* open files kept, 0: none; can be auto */
+    bool deletes;     /* if not, nobody removes anything, whatever a listener allows */
+    bool serve_slash; /* the root may be that of the system */
+    uint64_t cache;   /* open files kept, 0: none; can be auto */
 
     uint64_t max_request;
     uint64_t max_in_flight;
@@ -236,6 +254,9 @@ void config_resolve(struct config *config, unsigned cpus, uint64_t descriptor_li
  * comment if config_resolve() has run. 0 or -ENOMEM; errors of writing are left in the stream.
  */
 int config_dump(const struct config *config, FILE *stream);
+
+/* What the peers of a listener may do at most: its `allow`, without what is switched off for all. */
+unsigned config_allows(const struct config *config, const struct config_listener *listener);
 
 /*
  * Descriptors that are neither connections nor held by requests: the cache, and what valved has

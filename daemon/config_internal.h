@@ -59,6 +59,8 @@ extern const struct config_type config_optional_address_type;
 extern const struct config_type config_operations_type;
 extern const struct config_type config_mode_type;
 extern const struct config_type config_group_type;
+extern const struct config_type config_user_type;
+extern const struct config_type config_sandbox_type;
 extern const struct config_type config_peers_type;
 extern const struct config_type config_prefix_type;
 extern const struct config_type config_unsupported_type;

@@ -52,6 +52,10 @@ const struct config_key config_keys[CONFIG_KEY_COUNT] = {
         COUNT(max_fibers, "4096", 16, M)},
     [CONFIG_FIBER_STACK] = {"fiber_stack", CONFIG_SERVER,
         SIZE(fiber_stack, "64K", 16 * K, 16 * M)},
+    [CONFIG_USER] = {"user", CONFIG_SERVER, .option = "--user",
+        .type = &config_user_type, .offset = FIELD(user), .initial = ""},
+    [CONFIG_SANDBOX] = {"sandbox", CONFIG_SERVER,
+        .type = &config_sandbox_type, .offset = FIELD(sandbox), .initial = "auto"},
 
     [CONFIG_ROOT] = {"root", CONFIG_FILES, .option = "--root",
         .type = &config_path_type, .offset = FIELD(root), .initial = "/srv/valve"},
@@ -59,6 +63,8 @@ const struct config_key config_keys[CONFIG_KEY_COUNT] = {
         .type = &config_patterns_type, .offset = FIELD(hide), .initial = ""},
     [CONFIG_SYMLINKS] = {"symlinks", CONFIG_FILES, FLAG(symlinks, "no")},
     [CONFIG_ONE_FILESYSTEM] = {"one_filesystem", CONFIG_FILES, FLAG(one_filesystem, "no")},
+    [CONFIG_DELETES] = {"deletes", CONFIG_FILES, FLAG(deletes, "yes")},
+    [CONFIG_SERVE_SLASH] = {"serve_slash", CONFIG_FILES, FLAG(serve_slash, "no")},
     [CONFIG_CACHE] = {"cache", CONFIG_FILES,
         COUNT(cache, "auto", 0, M), .automatic = true},
 

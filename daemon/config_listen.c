@@ -119,6 +119,11 @@ static void default_allow(struct config_listener *listener)
                               : CONFIG_ALLOW_ALL & ~(unsigned)CONFIG_ALLOW_DEL;
 }
 
+unsigned config_allows(const struct config *config, const struct config_listener *listener)
+{
+    return config->deletes ? listener->allow : listener->allow & ~(unsigned)CONFIG_ALLOW_DEL;
+}
+
 void config_metrics_check(const struct config *config, struct config_errors *errors)
 {
     const struct config_key *key = &config_keys[CONFIG_METRICS_ADDRESS];

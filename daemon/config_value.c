@@ -86,6 +86,34 @@ static void format_level(const void *value, char *text, size_t size)
 
 const struct config_type config_level_type = {parse_level, format_level, NULL};
 
+/* ---- the sandbox ---- */
+
+static const char *const sandbox_names[] = {
+    [CONFIG_SANDBOX_NO] = "no",
+    [CONFIG_SANDBOX_AUTO] = "auto",
+    [CONFIG_SANDBOX_REQUIRED] = "required",
+};
+
+static int parse_sandbox(const struct config_key *key, const char *text, void *value,
+                         struct config_problem *problem)
+{
+    (void)key;
+    for (size_t i = 0; i < sizeof sandbox_names / sizeof *sandbox_names; i++) {
+        if (strcmp(text, sandbox_names[i]) == 0) {
+            *(enum config_sandbox *)value = (enum config_sandbox)i;
+            return 0;
+        }
+    }
+    return config_refuse(problem, "'%.100s' is none of no, auto and required", text);
+}
+
+static void format_sandbox(const void *value, char *text, size_t size)
+{
+    snprintf(text, size, "%s", sandbox_names[*(const enum config_sandbox *)value]);
+}
+
+const struct config_type config_sandbox_type = {parse_sandbox, format_sandbox, NULL};
+
 /* ---- paths ---- */
 
 static void release_path(void *value)
@@ -302,7 +330,45 @@ static int parse_optional_address(const struct config_key *key, const char *text
 const struct config_type config_optional_address_type = {parse_optional_address, format_address,
                                                          NULL};
 
-/* ---- groups ---- */
+/* ---- users and groups ---- */
+
+static void release_user(void *value)
+{
+    struct config_user *user = value;
+
+    free(user->name);
+    *user = (struct config_user){0};
+}
+
+static int parse_user(const struct config_key *key, const char *text, void *value,
+                      struct config_problem *problem)
+{
+    struct config_user user = {0};
+    int r = text[0] == '\0' ? 0 : accounts_user(text, &user.id, &user.group);
+
+    (void)key;
+    if (r < 0)
+        return config_refuse_account(problem, "user", text, r);
+    if (text[0] != '\0') {
+        if (user.group == (gid_t)-1)
+            return config_refuse(problem, "'%.100s' is no user with a group of his own", text);
+        user.name = strdup(text);
+        if (user.name == NULL)
+            return -ENOMEM;
+    }
+    release_user(value);
+    *(struct config_user *)value = user;
+    return 0;
+}
+
+static void format_user(const void *value, char *text, size_t size)
+{
+    const struct config_user *user = value;
+
+    snprintf(text, size, "%s", user->name != NULL ? user->name : "");
+}
+
+const struct config_type config_user_type = {parse_user, format_user, release_user};
 
 static void release_group(void *value)
 {

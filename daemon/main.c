@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,11 +17,13 @@
 
 #include "daemon/access.h"
 #include "daemon/caches.h"
+#include "daemon/cleanup.h"
 #include "daemon/config.h"
 #include "daemon/log.h"
 #include "daemon/metrics.h"
 #include "daemon/notify.h"
 #include "daemon/options.h"
+#include "daemon/sandbox.h"
 #include "daemon/service.h"
 #include "daemon/store.h"
 #include "server/event_log.h"
@@ -51,6 +54,8 @@ struct valved {
     struct access *access;             /* NULL where there are no rules */
     struct access_listener *listeners; /* one for each */
     struct valve_server *server;
+    bool is_confined; /* the main thread is in the sandbox */
+    bool has_started;
 };
 
 /* ---- What it was started with --------------------------------------------------------------- */
@@ -292,7 +297,7 @@ static bool listen_on(struct valved *valved, const struct config_listener *liste
     };
     struct valve_error error;
 
-    *context = (struct access_listener){listener->allow, valved->access};
+    *context = (struct access_listener){config_allows(&valved->config, listener), valved->access};
     if (valve_server_listen(valved->server, &options, &error) == 0)
         return true;
     log_print(&valved->log, VALVE_LOG_ERROR, "%s", error.text);
@@ -313,6 +318,92 @@ static bool open_listeners(struct valved *valved)
         if (!listen_on(valved, &valved->config.listeners[i], &valved->listeners[i]))
             return false;
     return true;
+}
+
+/* ---- Confinement ---------------------------------------------------------------------------- */
+
+/* Whoever finds a hole in a process of root's has the machine: that it is his must be meant. */
+static bool may_be_whose_it_is(struct valved *valved)
+{
+    if (geteuid() != 0 || valved->config.user.name)
+        return true;
+    log_print(&valved->log, VALVE_LOG_ERROR,
+              "not run as root: name a user in [server], or by --user; root, if it has to be");
+    valved->status = VALVED_EXIT_CONFIG;
+    return false;
+}
+
+static bool become_user(struct valved *valved)
+{
+    const struct config_user *user = &valved->config.user;
+    int r;
+
+    if (user->name && geteuid() != 0 && geteuid() != user->id)
+        log_print(&valved->log, VALVE_LOG_WARNING, "cannot become %s: not started by root",
+                  user->name);
+    r = sandbox_become(user->name, user->name ? user->id : geteuid(), user->group);
+    if (r < 0)
+        log_print(&valved->log, VALVE_LOG_ERROR, "cannot become %s: %s", user->name, strerror(-r));
+    return r == 0;
+}
+
+/* The sockets that are files, and are removed at the end; the caller frees it. NULL: no memory. */
+static const char **socket_files(const struct config *config)
+{
+    const char **paths = calloc(config->listener_count + 2, sizeof *paths);
+    const char *metrics = valve_address_path(&config->metrics_address);
+    size_t count = 0;
+
+    if (!paths)
+        return NULL;
+    for (size_t i = 0; i < config->listener_count; i++) {
+        const char *path = valve_address_path(&config->listeners[i].address);
+
+        if (path)
+            paths[count++] = path;
+    }
+    if (config->metrics_address.size > 0 && metrics)
+        paths[count++] = metrics;
+    return paths;
+}
+
+static bool enter_sandbox(struct valved *valved)
+{
+    const struct config *config = &valved->config;
+    cleanup(cleanup_memory) const char **sockets = socket_files(config);
+    const struct sandbox sandbox = {
+        .root = store_root(valved->store), .deletes = config->deletes, .sockets = sockets};
+    bool is_required = config->sandbox == CONFIG_SANDBOX_REQUIRED;
+    int r = sockets ? sandbox_enter(&sandbox) : -ENOMEM;
+
+    valved->is_confined = r == 0;
+    if (r == 0)
+        log_print(&valved->log, VALVE_LOG_INFO, "in a sandbox: reads beneath the root only, %s",
+                  config->deletes ? "removes files there only" : "removes nothing");
+    else
+        log_print(&valved->log, is_required ? VALVE_LOG_ERROR : VALVE_LOG_WARNING,
+                  "no sandbox: Landlock: %s%s", strerror(-r),
+                  is_required ? "" : "; permissions alone say what valved can reach");
+    return r == 0 || !is_required;
+}
+
+/* A root that comes back after its server was away is another one to Landlock: it must be meant. */
+static bool is_sandbox_wanted(const struct valved *valved)
+{
+    enum config_sandbox sandbox = valved->config.sandbox;
+
+    if (sandbox == CONFIG_SANDBOX_AUTO && store_is_remote(valved->store)) {
+        log_print(&valved->log, VALVE_LOG_NOTICE,
+                  "no sandbox: it would keep the root out when that is mounted again, as this kind "
+                  "of file system may be; 'sandbox = required' has it all the same");
+        return false;
+    }
+    return sandbox != CONFIG_SANDBOX_NO;
+}
+
+static bool confine(struct valved *valved)
+{
+    return become_user(valved) && (!is_sandbox_wanted(valved) || enter_sandbox(valved));
 }
 
 /* Nobody who serves shall wait for whoever reads the log. */
@@ -344,17 +435,46 @@ static bool open_metrics(struct valved *valved)
     return false;
 }
 
+/* The threads of the server, which inherit what the one that starts them may do. */
+static void *start_threads(void *argument)
+{
+    struct valved *valved = argument;
+    const char *none = NULL;
+    const struct sandbox sandbox = {
+        .root = store_root(valved->store), .deletes = valved->config.deletes, .sockets = &none};
+    struct valve_error error = {0};
+    int r = valved->is_confined ? sandbox_enter(&sandbox) : 0;
+
+    if (r < 0)
+        snprintf(error.text, sizeof error.text, "cannot enter the sandbox: %s", strerror(-r));
+    else
+        r = valve_server_start(valved->server, &error);
+    if (r < 0)
+        log_print(&valved->log, VALVE_LOG_ERROR, "%s", error.text);
+    valved->has_started = r == 0;
+    return NULL;
+}
+
+/*
+ * Those who answer requests need less than the main thread, which removes its sockets: a thread that
+ * has given up even that starts them.
+ */
 static bool start_serving(struct valved *valved)
 {
-    struct valve_error error = {0};
+    pthread_t starter;
+    int r;
 
     handle_hangup(&valved->log);
-    if (valve_server_stop_on_signals(valved->server) == 0 &&
-        valve_server_start(valved->server, &error) == 0)
-        return true;
-    log_print(&valved->log, VALVE_LOG_ERROR, "%s",
-              *error.text ? error.text : "signals cannot be caught");
-    return false;
+    if (valve_server_stop_on_signals(valved->server) < 0) {
+        log_print(&valved->log, VALVE_LOG_ERROR, "signals cannot be caught");
+        return false;
+    }
+    r = pthread_create(&starter, NULL, start_threads, valved);
+    if (r == 0)
+        pthread_join(starter, NULL);
+    else
+        log_print(&valved->log, VALVE_LOG_ERROR, "cannot start a thread: %s", strerror(r));
+    return valved->has_started;
 }
 
 /* ---- Serving -------------------------------------------------------------------------------- */
@@ -441,9 +561,10 @@ int main(int argc, char **argv)
     log_init(&valved.log, VALVE_LOG_INFO);
     metrics_init();
     ready = read_command_line(&valved, argc, argv) && read_configuration(&valved) &&
-            is_to_serve(&valved) && open_store(&valved) && make_server(&valved) &&
-            make_caches(&valved) && open_listeners(&valved) && open_metrics(&valved) &&
-            start_log(&valved) && start_serving(&valved);
+            is_to_serve(&valved) && may_be_whose_it_is(&valved) && open_store(&valved) &&
+            make_server(&valved) && make_caches(&valved) && open_listeners(&valved) &&
+            open_metrics(&valved) && confine(&valved) && start_log(&valved) &&
+            start_serving(&valved);
     if (ready)
         serve_until_stopped(&valved);
     release_all(&valved);

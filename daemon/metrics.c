@@ -8,6 +8,7 @@
 #include "daemon/metrics.h"
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -15,6 +16,10 @@
 #include <unistd.h>
 
 static struct timespec started;
+
+/* Opened at start, for the sandbox lets nobody open them; kept for as long as the process lives. */
+static int memory_file = -1;
+static DIR *descriptor_directory;
 
 static double seconds(const struct timespec *time)
 {
@@ -24,6 +29,8 @@ static double seconds(const struct timespec *time)
 void metrics_init(void)
 {
     clock_gettime(CLOCK_REALTIME, &started);
+    memory_file = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
+    descriptor_directory = opendir("/proc/self/fd");
 }
 
 static double start_time(void)
@@ -43,13 +50,12 @@ static double cpu_seconds(void)
 static double memory(int index)
 {
     unsigned long pages[2] = {0};
-    FILE *file = fopen("/proc/self/statm", "re");
+    char text[128];
+    ssize_t size = pread(memory_file, text, sizeof text - 1, 0);
 
-    if (file == NULL)
+    text[size > 0 ? size : 0] = '\0';
+    if (sscanf(text, "%lu %lu", &pages[0], &pages[1]) != 2)
         return 0;
-    if (fscanf(file, "%lu %lu", &pages[0], &pages[1]) != 2)
-        pages[0] = pages[1] = 0;
-    fclose(file);
     return (double)pages[index] * (double)sysconf(_SC_PAGESIZE);
 }
 
@@ -63,17 +69,16 @@ static double resident_memory(void)
     return memory(1);
 }
 
-/* Before Linux 6.2 the directory does not tell how many there are. The one that reads it counts. */
+/* Before Linux 6.2 the directory does not tell how many there are. */
 static double count_descriptors(void)
 {
-    DIR *directory = opendir("/proc/self/fd");
-    double count = -1;
+    double count = 0;
 
-    if (directory == NULL)
+    if (descriptor_directory == NULL)
         return 0;
-    for (struct dirent *entry; (entry = readdir(directory)) != NULL;)
+    rewinddir(descriptor_directory);
+    for (struct dirent *entry; (entry = readdir(descriptor_directory)) != NULL;)
         count += entry->d_name[0] != '.';
-    closedir(directory);
     return count;
 }
 

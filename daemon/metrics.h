@@ -18,7 +18,7 @@ struct metrics_sources {
 /* For valve_metrics_options.more; the context is the struct metrics_sources. Main thread. */
 void metrics_add(void *context, valve_take_sample take, void *take_context);
 
-/* Notes when the process was started, which is about now. */
+/* Notes when the process was started, which is about now, and opens what tells of it. */
 void metrics_init(void);
 
 #endif

@@ -12,11 +12,19 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { OPTION_ROOT = 256, OPTION_LISTEN, OPTION_ALLOW, OPTION_DUMP_CONFIG, OPTION_CHECK_ACCESS };
+enum {
+    OPTION_ROOT = 256,
+    OPTION_USER,
+    OPTION_LISTEN,
+    OPTION_ALLOW,
+    OPTION_DUMP_CONFIG,
+    OPTION_CHECK_ACCESS
+};
 
 static const struct option long_options[] = {
     {"config", required_argument, NULL, 'c'},
     {"root", required_argument, NULL, OPTION_ROOT},
+    {"user", required_argument, NULL, OPTION_USER},
     {"listen", required_argument, NULL, OPTION_LISTEN},
     {"allow", required_argument, NULL, OPTION_ALLOW},
     {"check-config", no_argument, NULL, 't'},
@@ -29,13 +37,14 @@ static const struct option long_options[] = {
 
 static void print_usage(void)
 {
-    fputs("Usage: valved [-c FILE] [--root DIR] [--listen ADDRESS]... [--allow OPS]\n"
+    fputs("Usage: valved [-c FILE] [--root DIR] [--user NAME] [--listen ADDRESS]... [--allow OPS]\n"
           "              [-t | --check-config] [--dump-config] [-V] [-h]\n"
           "              [--check-access PEER CALL PATH]\n"
           "Serve the files of a directory to programs.\n"
           "\n"
           "  -c, --config FILE   read FILE instead of " VALVED_CONFIG_FILE "\n"
           "  --root DIR          serve DIR\n"
+          "  --user NAME         become NAME; root has to be named to stay\n"
           "  --listen ADDRESS    listen here, not where the file says: unix:/path,\n"
           "                      127.0.0.1:8258 or [::1]:8258; then no file is read without -c\n"
           "  --allow OPS         what peers of --listen may do: list, size, get, exists, del,\n"
@@ -89,14 +98,14 @@ static int set_allow(struct options *options, const char *text, int *ret_exit_st
     return 0;
 }
 
-/* An empty path is a variable that a script forgot to set. */
-static int set_path(const char **path, const char *option, int *ret_exit_status)
+/* An empty argument is a variable that a script forgot to set. */
+static int set_text(const char **text, const char *option, const char *what, int *ret_exit_status)
 {
     if (optarg[0] == '\0') {
-        fprintf(stderr, "valved: %s: the path is missing\n", option);
+        fprintf(stderr, "valved: %s: the %s is missing\n", option, what);
         return refuse_usage(ret_exit_status);
     }
-    *path = optarg;
+    *text = optarg;
     return 0;
 }
 
@@ -105,9 +114,11 @@ static int take_option(struct options *options, int option, int *ret_exit_status
     *ret_exit_status = 0;
     switch (option) {
     case 'c':
-        return set_path(&options->config_path, "-c", ret_exit_status);
+        return set_text(&options->config_path, "-c", "path", ret_exit_status);
     case OPTION_ROOT:
-        return set_path(&options->root, "--root", ret_exit_status);
+        return set_text(&options->root, "--root", "path", ret_exit_status);
+    case OPTION_USER:
+        return set_text(&options->user, "--user", "name", ret_exit_status);
     case OPTION_LISTEN:
         return add_listener(options, optarg, ret_exit_status);
     case OPTION_ALLOW:

@@ -18,6 +18,7 @@ enum { VALVED_EXIT_USAGE = 64, VALVED_EXIT_CONFIG = 78 };
 struct options {
     const char *config_path; /* -c; NULL: the default file, or none if there are listeners here */
     const char *root;        /* --root; NULL: not given */
+    const char *user;        /* --user; NULL: not given */
     unsigned allow;          /* --allow, of enum config_operation; 0: not given */
     bool check_config;       /* -t: load, report, and stop */
     bool dump_config;        /* --dump-config: print the configuration, and stop */

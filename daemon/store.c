@@ -117,6 +117,16 @@ void store_free(struct store *store)
     free(store);
 }
 
+int store_root(const struct store *store)
+{
+    return store->root;
+}
+
+bool store_is_remote(const struct store *store)
+{
+    return store->storage == STORE_REMOTE;
+}
+
 bool store_follows_links(const struct store *store)
 {
     return store->symlinks;

@@ -155,6 +155,12 @@ int store_open_directory(const struct store *store, const char *path, int *ret_d
 int store_look_at(const struct store *store, int directory, const char *name,
                   enum store_kind *ret_kind, struct store_info *ret_info);
 
+/* The directory that is served: a descriptor of the store's own, for nothing but its place. */
+int store_root(const struct store *store);
+
+/* Whether it is on a file system that depends on others than the kernel, and may go and come. */
+bool store_is_remote(const struct store *store);
+
 /* Whether links are followed. */
 bool store_follows_links(const struct store *store);
 

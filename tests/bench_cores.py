@@ -39,7 +39,7 @@ def kind(workers):
         path.write_text(CONFIGURATION.format(workers=workers, cache=2 * FILES * workers,
                                              directory=setting.directory, root=setting.root,
                                              address=setting.address))
-        return [support.VALVED, "-c", path]
+        return [support.VALVED, *support.AS_ROOT, "-c", path]
 
     return bench_programs.Kind(f"valved, workers = {workers}", "valve", support.VALVED, make)
 

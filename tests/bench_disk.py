@@ -113,7 +113,7 @@ def start_servers(stack, directory, root):
                         f"[files]\nroot = {root}\n[limits]\nio_timeout = 10min\n"
                         f"[listen all]\naddress = unix:{directory}/{name}\n"
                         f"[metrics]\naddress = unix:{directory}/{name}.metrics\n")
-        return add(title, name, False, [program, "-c", path], held,
+        return add(title, name, False, [program, *support.AS_ROOT, "-c", path], held,
                    directory / f"{name}.metrics")
 
     def nginx(title, aio, held):

@@ -116,7 +116,7 @@ static void start_server(const char *program)
     server = fork();
     if (server == 0) {
         run_on(0);
-        execl(path, path, "-c", file, (char *)NULL);
+        execl(path, path, "-c", file, geteuid() == 0 ? "--user" : NULL, "root", (char *)NULL);
         _exit(127);
     }
     run_on(1);

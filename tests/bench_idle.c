@@ -119,7 +119,8 @@ static void start_valved(const char *self)
     if (bench.valved < 0)
         fail("cannot fork: %s", strerror(errno));
     if (bench.valved == 0) {
-        execl(program, program, "-c", bench.file, (char *)NULL);
+        execl(program, program, "-c", bench.file, geteuid() == 0 ? "--user" : NULL, "root",
+              (char *)NULL);
         perror(program);
         _exit(EXIT_FAILURE);
     }

@@ -52,7 +52,7 @@ class Server:
         path.write_text(f"[files]\nroot = {tree}\n"
                         f"[listen all]\naddress = unix:{self.address}\n"
                         f"[metrics]\naddress = unix:{self.metrics}\n")
-        self.process = subprocess.Popen([support.VALVED, "-c", path], stdin=subprocess.DEVNULL,
+        self.process = subprocess.Popen([support.VALVED, *support.AS_ROOT, "-c", path], stdin=subprocess.DEVNULL,
                                         stderr=subprocess.DEVNULL)
         support.wait_until(self.metrics.exists, "it serves")
 

@@ -128,7 +128,8 @@ def _memcached(setting):
 
 
 def _valved(setting, cache=""):
-    return [support.VALVED, "-c", _file(setting, VALVED, address=setting.address, cache=cache)]
+    return [support.VALVED, *support.AS_ROOT, "-c",
+            _file(setting, VALVED, address=setting.address, cache=cache)]
 
 
 def _bare(mode):

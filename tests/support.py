@@ -20,6 +20,8 @@ SOURCE = pathlib.Path(__file__).resolve().parent.parent
 BUILD = pathlib.Path(os.environ.get("VALVE_BUILD", os.getcwd())).resolve()
 VALVED = BUILD / "valved"
 VALVECTL = BUILD / "valvectl"
+# Root has to say that it is meant.
+AS_ROOT = ["--user", "root"] if os.geteuid() == 0 else []
 
 # What stands before valved and valvectl, valgrind and its options for instance.
 WRAPPER = shlex.split(os.environ.get("VALVE_TEST_WRAPPER", ""))
@@ -258,12 +260,12 @@ def _socket_address(address):
 class Program:
     """A running valved, whatever its options; what it logs is kept."""
 
-    def __init__(self, *arguments, unprivileged=False, environment=None):
+    def __init__(self, *arguments, unprivileged=False, environment=None, program=VALVED):
         # A root that has lost its capabilities is bound by permissions like everybody else.
         prefix = (["setpriv", "--bounding-set=-all", "--inh-caps=-all"]
                   if unprivileged and os.geteuid() == 0 else [])
         self.process = subprocess.Popen(
-            [*prefix, *WRAPPER, str(VALVED), *map(str, arguments)], stdin=subprocess.DEVNULL,
+            [*prefix, *WRAPPER, str(program), *AS_ROOT, *map(str, arguments)], stdin=subprocess.DEVNULL,
             stderr=subprocess.PIPE, env=dict(os.environ, **(environment or {})))
         self._lines = []
         self._more = threading.Condition()

@@ -170,7 +170,7 @@ class UnreadLog(unittest.TestCase):
 
     def test_valved(self):
         """Its own memory is a file that cannot be read at its start."""
-        wire = self.start(support.VALVED, "--root", "/proc/self", "--listen", "{address}")
+        wire = self.start(support.VALVED, *support.AS_ROOT, "--root", "/proc/self", "--listen", "{address}")
         self.check(wire, {"Get": "mem"}, "io: mem", r"valved: warning: io: mem")
 
     def test_the_librarys_own_log(self):
@@ -178,7 +178,7 @@ class UnreadLog(unittest.TestCase):
         self.check(wire, {"Do": "twice 1"}, "Done", r"a handler answered twice")
 
     def test_a_log_that_is_never_read_does_not_hold_up_the_stop(self):
-        wire = self.start(support.VALVED, "--root", "/proc/self", "--listen", "{address}")
+        wire = self.start(support.VALVED, *support.AS_ROOT, "--root", "/proc/self", "--listen", "{address}")
         for id in range(200):
             self.assertEqual(support.error_code(wire.ask({"Get": "mem"})), "io")
         self.process.send_signal(signal.SIGHUP)

@@ -361,7 +361,8 @@ class Counts(unittest.TestCase):
             f"[server]\nmax_connections = 1\n[files]\nroot = {directory}\n"
             f"[metrics]\naddress = unix:{directory}/m\n[listen a]\naddress = unix:{directory}/s\n")
         process = subprocess.Popen(
-            [*support.WRAPPER, support.VALVED, "-c", directory / "valve.ini"],
+            [*support.WRAPPER, support.VALVED, *support.AS_ROOT, "-c",
+             directory / "valve.ini"],
             stdin=subprocess.DEVNULL, stderr=subprocess.PIPE)
         self.addCleanup(process.wait)
         self.addCleanup(process.kill)

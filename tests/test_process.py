@@ -203,7 +203,8 @@ class Starting(unittest.TestCase):
 
     def run_program(self, *arguments):
         """Runs valved with options that make it end by itself."""
-        return subprocess.run([*support.WRAPPER, support.VALVED, *map(str, arguments)],
+        return subprocess.run([*support.WRAPPER, support.VALVED, *support.AS_ROOT,
+                               *map(str, arguments)],
                               stdin=subprocess.DEVNULL, capture_output=True, text=True,
                               timeout=support.DEADLINE, check=False)
 
@@ -322,7 +323,7 @@ class Starting(unittest.TestCase):
             file.write_text(f"[server]\n{setting}\n[files]\nroot = {self.root}\n"
                             f"[listen a]\naddress = unix:{self.socket}\n[log]\nlevel = notice\n")
             program = subprocess.Popen(
-                [support.VALVED, "-c", file], stderr=subprocess.PIPE, text=True,
+                [support.VALVED, *support.AS_ROOT, "-c", file], stderr=subprocess.PIPE, text=True,
                 preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (600, 600)))
             self.addCleanup(program.stderr.close)
             self.addCleanup(program.kill)
@@ -346,7 +347,7 @@ class Starting(unittest.TestCase):
     def test_sighup_of_a_terminal_that_closes_ends_it(self):
         ours, terminal = pty.openpty()
         process = subprocess.Popen(
-            [*support.WRAPPER, support.VALVED, "--root", self.root, "--listen",
+            [*support.WRAPPER, support.VALVED, *support.AS_ROOT, "--root", self.root, "--listen",
              f"unix:{self.socket}"], stdin=subprocess.DEVNULL, stderr=terminal)
         self.addCleanup(process.wait)
         self.addCleanup(process.kill)
@@ -362,8 +363,8 @@ class Starting(unittest.TestCase):
     @unittest.skipIf(support.WRAPPER, "a wrapper needs a standard error")
     def test_nothing_takes_the_place_of_a_closed_standard_error(self):
         process = subprocess.Popen(
-            ["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", support.VALVED, "--root", self.root,
-             "--listen", f"unix:{self.socket}"])
+            ["sh", "-c", 'exec "$@" <&- >&- 2>&-', "sh", support.VALVED, *support.AS_ROOT,
+             "--root", self.root, "--listen", f"unix:{self.socket}"])
         self.addCleanup(process.wait)
         self.addCleanup(process.kill)
         support.wait_until(self.answers, "it answers")

@@ -61,15 +61,20 @@
     CALL(getdelim, ENOMEM, EIO)                                                                    \
     CALL(getdents64, EIO, ENOMEM)                                                                  \
     CALL(getgrnam_r, EIO, ERANGE)                                                                  \
+    CALL(getgrouplist, ERANGE)                                                                     \
+    CALL(getpeername, ENOTCONN, ENOBUFS)                                                           \
+    CALL(getpwnam_r, EIO, ERANGE)                                                                  \
     CALL(getrandom, EINTR, ENOSYS)                                                                 \
     CALL(getrlimit, EPERM)                                                                         \
     CALL(getsockname, ENOBUFS)                                                                     \
     CALL(getsockopt, ENOBUFS)                                                                      \
     CALL(gmtime_r, EOVERFLOW)                                                                      \
     CALL(ini_parse_stream, ENOMEM)                                                                 \
+    CALL(initgroups, EPERM, ENOMEM)                                                                \
     CALL(inotify_add_watch, ENOSPC, EACCES)                                                        \
     CALL(inotify_init1, EMFILE, ENOMEM)                                                            \
     CALL(ioctl, EIO)                                                                               \
+    CALL(landlock, EOPNOTSUPP, ENOMEM, EINVAL)                                                     \
     CALL(linkat, EIO, EPERM)                                                                       \
     CALL(listen, EADDRINUSE)                                                                       \
     CALL(localtime_r, EOVERFLOW)                                                                   \
@@ -114,8 +119,10 @@
     CALL(send, ECONNRESET, EAGAIN, EINTR)                                                          \
     CALL(sendfile, EIO, EAGAIN, ENOMEM)                                                            \
     CALL(sendmsg, ECONNRESET, EAGAIN, EINTR)                                                       \
+    CALL(setgid, EPERM)                                                                            \
     CALL(setrlimit, EPERM)                                                                         \
     CALL(setsockopt, ENOPROTOOPT, ENOMEM)                                                          \
+    CALL(setuid, EPERM, EAGAIN)                                                                    \
     CALL(shutdown, ENOTCONN)                                                                       \
     CALL(sigaction, EINVAL)                                                                        \
     CALL(sigaltstack, ENOMEM)                                                                      \

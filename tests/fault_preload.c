@@ -11,6 +11,7 @@
 #include <grp.h>
 #include <poll.h>
 #include <pthread.h>
+#include <pwd.h>
 #include <sched.h>
 #include <semaphore.h>
 #include <signal.h>
@@ -191,6 +192,8 @@ WRAP(int, connect, (int socket, const struct sockaddr *address, socklen_t size),
 WRAP(int, shutdown, (int socket, int how), (socket, how), -1)
 WRAP(int, getsockname, (int socket, struct sockaddr *address, socklen_t *size),
      (socket, address, size), -1)
+WRAP(int, getpeername, (int socket, struct sockaddr *address, socklen_t *size),
+     (socket, address, size), -1)
 WRAP(int, getsockopt, (int socket, int level, int name, void *value, socklen_t *size),
      (socket, level, name, value, size), -1)
 WRAP(int, setsockopt, (int socket, int level, int name, const void *value, socklen_t size),
@@ -274,6 +277,14 @@ WRAP(ssize_t, getrandom, (void *data, size_t size, unsigned flags), (data, size,
 WRAP(int, getgrnam_r,
      (const char *name, struct group *group, char *text, size_t size, struct group **found),
      (name, group, text, size, found), (*found = NULL, error))
+WRAP(int, getgrouplist, (const char *user, gid_t group, gid_t *groups, int *count),
+     (user, group, groups, count), -1)
+WRAP(int, getpwnam_r,
+     (const char *name, struct passwd *user, char *text, size_t size, struct passwd **found),
+     (name, user, text, size, found), (*found = NULL, error))
+WRAP(int, initgroups, (const char *user, gid_t group), (user, group), -1)
+WRAP(int, setgid, (gid_t group), (group), -1)
+WRAP(int, setuid, (uid_t user), (user), -1)
 WRAP(struct tm *, gmtime_r, (const time_t *when, struct tm *parts), (when, parts), NULL)
 WRAP(struct tm *, localtime_r, (const time_t *when, struct tm *parts), (when, parts), NULL)
 WRAP(int, tcgetattr, (int file, struct termios *settings), (file, settings), -1)
@@ -381,6 +392,9 @@ long syscall(long number, ...)
         FAIL_BY(CALL_openat2, -1);
     if (number == SYS_cachestat)
         FAIL_BY(CALL_cachestat, -1);
+    if (number == SYS_landlock_create_ruleset || number == SYS_landlock_add_rule ||
+        number == SYS_landlock_restrict_self)
+        FAIL_BY(CALL_landlock, -1);
     va_start(list, number);
     for (unsigned i = 0; i < 6; i++)
         arguments[i] = va_arg(list, long);

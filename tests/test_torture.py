@@ -50,7 +50,7 @@ INFALLIBLE = {
         "pthread_mutex_init pthread_mutex_lock pthread_mutex_unlock pthread_self pthread_sigmask "
         "sem_destroy sem_post signal sigprocmask sysconf raise flockfile funlockfile event_assign "
         "event_config_set_flag event_free event_base_free event_config_free evconnlistener_free "
-        "evconnlistener_set_error_cb event_set_log_callback getpid gettid geteuid getuid",
+        "evconnlistener_set_error_cb event_set_log_callback rewinddir getpid gettid geteuid getuid",
     "its one failure is the time that is over, which each caller waits for":
         "pthread_cond_timedwait",
     "fails by what is let fail inside of it (epoll_wait, epoll_ctl, eventfd, write)":

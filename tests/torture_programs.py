@@ -29,6 +29,7 @@ class StartAndStop(unittest.TestCase):
         torture.fill(self.directory / "root")
         self.socket = self.directory / "socket"
         self.configuration = self.directory / "valve.ini"
+        self.arguments = []
         group = "daemon"
         self.configuration.write_text(f"""
             [server]
@@ -48,11 +49,19 @@ class StartAndStop(unittest.TestCase):
             address = 127.0.0.1:0
             [listen 6]
             address = [::1]:0
+            [access others]
+            peer = user:daemon group:daemon address:::/0
+            allow = get
+            path = d
+            [access us]
+            peer = uid:0-4294967294
+            allow = list size get exists del
             """.replace("            ", ""))
 
     def start(self):
-        return support.Program("-c", self.configuration, environment=self.injector.environment | {
-            "NOTIFY_SOCKET": f"{self.directory}/notify", "JOURNAL_STREAM": "1:2"})
+        environment = self.injector.environment | {
+            "NOTIFY_SOCKET": f"{self.directory}/notify", "JOURNAL_STREAM": "1:2"}
+        return support.Program("-c", self.configuration, *self.arguments, environment=environment)
 
     def wait_until_it_answers(self, program, starving=False):
         """Or has ended, or, if it is starving, listens: it can do no more."""
@@ -95,6 +104,12 @@ class StartAndStop(unittest.TestCase):
     def test_start(self):
         each_fault(self.injector, self, self.run_once,
                    calls=None if FULL else fault.ALLOCATIONS | torture.MAKERS)
+
+    @unittest.skipUnless(os.geteuid() == 0, "only root can become another")
+    def test_start_as_another(self):
+        self.arguments = ["--user", "daemon"]
+        each_fault(self.injector, self, self.run_once,
+                   calls={"getpwnam_r", "initgroups", "setgid", "setuid", "landlock"})
 
     def test_start_on_a_stale_socket(self):
         def attempt(*_):
@@ -155,6 +170,9 @@ class StartAndStop(unittest.TestCase):
     @rows([
         ("dump", ["--dump-config", "-c", "valve.ini"]),
         ("test", ["-t", "-c", "valve.ini"]),
+        ("access", ["-c", "valve.ini", "--check-access", "user:daemon,group:daemon", "get", "d/1"]),
+        ("no_access_by_tcp", ["-c", "valve.ini", "--check-access", "address:::1", "get", "e"]),
+        ("no_access", ["-c", "valve.ini", "--check-access", "user:daemon", "get", "e"]),
         ("help", ["--help"]),
         ("version", ["--version"]),
         ("relative_socket", ["--root", "/nowhere", "--listen", "unix:x"]),

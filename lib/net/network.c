@@ -19,7 +19,7 @@ static unsigned bits_of(sa_family_t family)
 /* The bits of a byte that a prefix covers, of which so many are left. */
 static uint8_t mask(unsigned bits)
 {
-    return bits >= 8 ? 0xff : (uint8_t)(0xff << (8 - bits));
+    return (uint8_t)(bits >= 8 ? 0xff : 0xff << (8 - bits));
 }
 
 static bool is_same_prefix(const uint8_t *a, const uint8_t *b, unsigned bits)

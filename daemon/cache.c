@@ -80,10 +80,10 @@ static void unwatch(struct cache *cache, int watch)
         changes_unwatch(cache->changes, watch);
 }
 
-static void end_known(const struct cache *cache, struct known *known)
+static void end_known(struct cache *cache, struct known *known)
 {
     close_file(cache, known->descriptor);
-    free(known);
+    known_free(&cache->table, known);
 }
 
 /* Takes one out that has no children. */
@@ -177,7 +177,7 @@ static void on_named(void *context, int number, const char *name)
 
     if (!directory || directory->path_size + 1 + name_size > STORE_PATH_MAX)
         return;
-    memcpy(path, directory->path, directory->path_size);
+    memcpy(path, known_path(directory), directory->path_size);
     size = directory->path_size;
     if (size > 0)
         path[size++] = '/';
@@ -506,7 +506,9 @@ int cache_new(const struct cache_options *options, struct cache **ret_cache)
     cache->asked = calloc(asked, sizeof *cache->asked);
     cache->asked_mask = asked - 1;
     cache->taken = 1;
-    r = cache->asked ? known_table_init(&cache->table, options->most) : -ENOMEM;
+    r = cache->asked ? known_table_init(&cache->table, options->most,
+                                        options->most * (WATCHES_FACTOR + 1) + LEVELS_MOST + 1)
+                     : -ENOMEM;
     if (r == 0)
         r = changes_new(&cache->changes);
     if (r < 0)

@@ -9,32 +9,109 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/random.h>
+
+#define REST_WORTH 256 /* names that were taken in since pages went back last */
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
-int known_table_init(struct known_table *table, size_t most)
+/* Memory of its own, of zeroes, which is there page by page as it is written. NULL: none. */
+static void *map(size_t size)
+{
+    void *memory = mmap(NULL, size, PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+    return memory == MAP_FAILED ? NULL : memory;
+}
+
+static void unmap(void *memory, size_t size)
+{
+    if (memory)
+        munmap(memory, size);
+}
+
+static size_t size_of_lists(const struct known_table *table)
+{
+    return (table->mask + 1) * sizeof *table->by_path;
+}
+
+int known_table_init(struct known_table *table, size_t most, size_t room)
 {
     size_t lists = 16;
 
     while (lists < most)
         lists *= 2;
-    *table = (struct known_table){
-        .by_path = calloc(lists, sizeof *table->by_path),
-        .by_watch = calloc(lists, sizeof *table->by_watch),
-        .mask = lists - 1,
-    };
-    if (!table->by_path || !table->by_watch)
+    *table = (struct known_table){.mask = lists - 1, .room = room};
+    table->by_path = map(size_of_lists(table));
+    table->by_watch = map(size_of_lists(table));
+    table->places = map(room * sizeof *table->places);
+    if (!table->by_path || !table->by_watch || !table->places)
         return -ENOMEM;
     return getrandom(&table->seed, sizeof table->seed, 0) == sizeof table->seed ? 0 : -EIO;
 }
 
 void known_table_fini(struct known_table *table)
 {
-    free(table->by_path);
-    free(table->by_watch);
+    unmap(table->by_path, size_of_lists(table));
+    unmap(table->by_watch, size_of_lists(table));
+    unmap(table->places, table->room * sizeof *table->places);
 }
+
+/* When all are gone the pages go back: those of the lists, too, which are all empty. */
+static void rest(struct known_table *table)
+{
+    madvise(table->by_path, size_of_lists(table), MADV_DONTNEED);
+    madvise(table->by_watch, size_of_lists(table), MADV_DONTNEED);
+    madvise(table->places, table->used * sizeof *table->places, MADV_DONTNEED);
+    table->spare = NULL;
+    table->used = table->taken = 0;
+}
+
+/* ---- Places ----------------------------------------------------------------------------- */
+
+static struct known *take_place(struct known_table *table)
+{
+    struct known *known = table->spare;
+
+    if (known)
+        table->spare = known->next_of_path;
+    else if (table->used < table->room)
+        known = &table->places[table->used++];
+    if (!known)
+        return NULL;
+    table->live++;
+    table->taken++;
+    *known = (struct known){.descriptor = -1, .watch = -1};
+    return known;
+}
+
+void known_free(struct known_table *table, struct known *known)
+{
+    if (known->path_size >= KNOWN_PATH_SHORT)
+        free(known->path.elsewhere);
+    known->next_of_path = table->spare;
+    table->spare = known;
+    if (--table->live == 0 && table->taken >= REST_WORTH)
+        rest(table);
+}
+
+static bool set_path(struct known *known, const char *path, size_t size)
+{
+    char *copy = known->path.in_place;
+
+    if (size >= KNOWN_PATH_SHORT)
+        copy = known->path.elsewhere = malloc(size + 1);
+    if (!copy)
+        return false;
+    memcpy(copy, path, size);
+    copy[size] = '\0';
+    known->path_size = (uint16_t)size;
+    return true;
+}
+
+/* ---- The table -------------------------------------------------------------------------- */
 
 uint64_t known_hash(const struct known_table *table, const char *path, size_t size)
 {
@@ -58,7 +135,7 @@ struct known *known_find(const struct known_table *table, const char *path, size
     struct known *known = *list_of_path(table, hash);
 
     while (known && (known->hash != hash || known->path_size != size ||
-                     memcmp(known->path, path, size) != 0))
+                     memcmp(known_path(known), path, size) != 0))
         known = known->next_of_path;
     return known;
 }
@@ -97,14 +174,15 @@ static void leave_parent(struct known *known)
 struct known *known_add(struct known_table *table, struct known *parent, enum known_kind kind,
                         const char *path, size_t size)
 {
-    struct known *known = calloc(1, sizeof *known + size + 1);
+    struct known *known = take_place(table);
 
     if (!known)
         return NULL;
-    known->kind = (uint8_t)kind;
-    known->descriptor = known->watch = -1;
-    known->path_size = (uint16_t)size;
-    memcpy(known->path, path, size);
+    if (!set_path(known, path, size)) {
+        known_free(table, known);
+        return NULL;
+    }
+    known->kind = kind;
     known->hash = known_hash(table, path, size);
     known->next_of_path = *list_of_path(table, known->hash);
     *list_of_path(table, known->hash) = known;

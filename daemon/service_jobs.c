@@ -18,6 +18,10 @@
 #define PAUSE_FIRST   ((uint64_t)1000000)
 #define PAUSE_LONGEST ((uint64_t)100000000)
 
+/* Bytes of paths, with their terminators, for which a task has room. */
+#define PATH_SHORT  128
+#define PATH_MEDIUM 512
+
 /*
  * One call of the store. While it runs it is the pool's, with everything it points to; the store
  * outlives the pool.
@@ -57,10 +61,19 @@ static void cleanup_task(struct task **task)
         task_release(&(*task)->job);
 }
 
+/*
+ * Tasks are of few sizes: each thread's cache of the heap keeps some blocks of each, and with them
+ * the pages that these are in.
+ */
+static size_t room_for(size_t size)
+{
+    return size <= PATH_SHORT ? PATH_SHORT : size <= PATH_MEDIUM ? PATH_MEDIUM : size;
+}
+
 static struct task *try_new(const char *path, enum valve_job_kind kind)
 {
     size_t size = strlen(path) + 1;
-    struct task *task = calloc(1, sizeof *task + size);
+    struct task *task = calloc(1, sizeof *task + room_for(size));
 
     if (!task)
         return NULL;

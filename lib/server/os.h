@@ -69,6 +69,9 @@ int valve_os_untaken(int socket);
 /* Whether the peer is gone altogether: an error or a hang-up, not just the end of its input. */
 bool valve_os_peer_gone(int socket);
 
+/* Gives memory back whose contents are not needed any more: whole pages, which are zeroes then. */
+void valve_os_forget(void *memory, size_t size);
+
 /* Gives the heap's free pages back to the system. */
 void valve_os_trim_heap(void);
 

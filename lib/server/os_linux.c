@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -255,6 +256,11 @@ bool valve_os_peer_gone(int socket)
  * Sanitizers bring a heap of their own. glibc's is then never used, and two threads that trim it at
  * once would be the first to set it up, which it does not expect.
  */
+void valve_os_forget(void *memory, size_t size)
+{
+    madvise(memory, size, MADV_DONTNEED);
+}
+
 void valve_os_trim_heap(void)
 {
 #ifndef VALVE_SANITIZED

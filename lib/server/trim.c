@@ -43,6 +43,13 @@ static bool trim(struct valve_worker *worker)
     return more;
 }
 
+/* All is at rest: what is left are pages that were needed at some time. */
+static void give_back_pages(const struct valve_worker *worker)
+{
+    valve_os_forget(worker->region, VALVE_REGION);
+    valve_os_trim_heap();
+}
+
 bool valve_trim_turn(struct valve_worker *worker)
 {
     bool is_due = worker->now >= worker->trim_at;
@@ -57,7 +64,7 @@ bool valve_trim_turn(struct valve_worker *worker)
         if (has_spares(worker))
             worker->trim_at = worker->now + VALVE_TRIM_EVERY;
         else if (is_due)
-            valve_os_trim_heap();
+            give_back_pages(worker);
     }
     return is_due;
 }

@@ -30,6 +30,7 @@
  * A turn: requests it is to start, about, and of each connection; and connections and fibers that
  * had their share before and want more.
  */
+#define PAGE_LEAST      4096 /* where pages are larger, the region is not given back */
 #define REQUESTS_A_TURN 1024
 #define LEAST_SHARE     4
 #define MOST_SHARE      64
@@ -287,7 +288,7 @@ int valve_worker_init(struct valve_worker *worker, struct valve_server *server, 
     if (r < 0)
         return r;
     worker->counters = valve_counters_new(server->service->request->count);
-    worker->region = malloc(VALVE_REGION);
+    worker->region = aligned_alloc(PAGE_LEAST, VALVE_REGION);
     worker->scanner = malloc(valve_scanner_size(server->scan_limits.max_depth));
     if (worker->counters == NULL || worker->region == NULL || worker->scanner == NULL)
         return -ENOMEM;

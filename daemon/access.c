@@ -8,23 +8,35 @@
 #include "daemon/access.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #include "valve.h"
 
+/*
+ * Rules that were in force at some time: as long as they are, or a connection has been judged by them
+ * last.
+ */
+struct policy {
+    struct config_rule *rules;
+    size_t rule_count;
+    struct grants *grants; /* all that were asked for */
+    size_t connections;
+};
+
 /* One for each set of rules that applies to somebody: far fewer than there are connections. */
 struct grants {
     struct grants *next;
+    struct policy *policy;
     struct scope scopes[CONFIG_OPERATIONS];
     bool applies[]; /* by rule */
 };
 
 struct access {
-    const struct config_rule *rules;
-    size_t rule_count;
-    struct grants *grants; /* all that were asked for */
+    pthread_mutex_t lock; /* of all policies, but for what is constant: scopes */
+    _Atomic(struct policy *) current;
 };
 
 const char access_not_granted[] = "no access rule grants it";
@@ -71,17 +83,6 @@ bool access_rule_grants(const struct config_rule *rule, unsigned operation, cons
 
 /* ---- What they come to ---------------------------------------------------------------- */
 
-int access_new(const struct config *config, struct access **ret_access)
-{
-    struct access *access = malloc(sizeof *access);
-
-    if (!access)
-        return -ENOMEM;
-    *access = (struct access){.rules = config->rules, .rule_count = config->rule_count};
-    *ret_access = access;
-    return 0;
-}
-
 static void grants_free(struct grants *grants)
 {
     for (size_t i = 0; i < CONFIG_OPERATIONS; i++)
@@ -89,15 +90,63 @@ static void grants_free(struct grants *grants)
     free(grants);
 }
 
+static void policy_free(struct policy *policy)
+{
+    while (policy->grants) {
+        struct grants *next = policy->grants->next;
+
+        grants_free(policy->grants);
+        policy->grants = next;
+    }
+    config_rules_free(policy->rules, policy->rule_count);
+    free(policy);
+}
+
+int access_new(struct access **ret_access)
+{
+    struct access *access = calloc(1, sizeof *access);
+    int r;
+
+    if (!access)
+        return -ENOMEM;
+    pthread_mutex_init(&access->lock, NULL);
+    r = access_set_rules(access, NULL, 0);
+    if (r < 0)
+        access_free(access);
+    else
+        *ret_access = access;
+    return r;
+}
+
 void access_free(struct access *access)
 {
-    while (access && access->grants) {
-        struct grants *next = access->grants->next;
-
-        grants_free(access->grants);
-        access->grants = next;
-    }
+    if (!access)
+        return;
+    if (access->current)
+        policy_free(access->current);
+    pthread_mutex_destroy(&access->lock);
     free(access);
+}
+
+int access_set_rules(struct access *access, struct config_rule *rules, size_t count)
+{
+    struct policy *policy, *old = access->current;
+
+    if (old && config_rules_same(old->rules, old->rule_count, rules, count)) {
+        config_rules_free(rules, count); /* nobody needs to be judged again */
+        return 0;
+    }
+    policy = calloc(1, sizeof *policy);
+    if (!policy)
+        return -ENOMEM;
+    policy->rules = rules;
+    policy->rule_count = count;
+    pthread_mutex_lock(&access->lock);
+    old = atomic_exchange(&access->current, policy);
+    if (old && old->connections == 0)
+        policy_free(old);
+    pthread_mutex_unlock(&access->lock);
+    return 0;
 }
 
 static int add_rule(struct grants *grants, const struct config_rule *rule)
@@ -111,76 +160,140 @@ static int add_rule(struct grants *grants, const struct config_rule *rule)
 }
 
 /* Those to whom the same rules apply may already be known: then theirs, and `made` is not needed. */
-static struct grants *find_same(const struct access *access, const struct grants *made)
+static struct grants *find_same(const struct policy *policy, const struct grants *made)
 {
-    struct grants *known = access->grants;
+    struct grants *known = policy->grants;
 
     while (known &&
-           memcmp(known->applies, made->applies, access->rule_count * sizeof *made->applies) != 0)
+           memcmp(known->applies, made->applies, policy->rule_count * sizeof *made->applies) != 0)
         known = known->next;
     return known;
 }
 
-int access_grants(struct access *access, const struct identity *identity,
-                  const struct grants **ret_grants)
+/* What all rules together grant to a peer. NULL: no memory. The lock is held. */
+static struct grants *find_grants(struct policy *policy, const struct identity *identity)
 {
-    struct grants *made = calloc(1, sizeof *made + access->rule_count * sizeof *made->applies);
+    struct grants *made = calloc(1, sizeof *made + policy->rule_count * sizeof *made->applies);
     struct grants *known;
     int r = 0;
 
     if (!made)
-        return -ENOMEM;
-    for (size_t i = 0; i < access->rule_count; i++)
-        made->applies[i] = access_rule_is_for(&access->rules[i], identity);
-    known = find_same(access, made);
-    for (size_t i = 0; !known && r == 0 && i < access->rule_count; i++)
+        return NULL;
+    for (size_t i = 0; i < policy->rule_count; i++)
+        made->applies[i] = access_rule_is_for(&policy->rules[i], identity);
+    known = find_same(policy, made);
+    for (size_t i = 0; !known && r == 0 && i < policy->rule_count; i++)
         if (made->applies[i])
-            r = add_rule(made, &access->rules[i]);
+            r = add_rule(made, &policy->rules[i]);
     if (known || r < 0) {
         grants_free(made);
-        *ret_grants = known;
-        return r;
+        return known;
     }
-    made->next = access->grants;
-    access->grants = made;
-    *ret_grants = made;
-    return 0;
+    made->policy = policy;
+    made->next = policy->grants;
+    policy->grants = made;
+    return made;
+}
+
+/* What the rules in force grant to who is at the other end; the connection counts as theirs then. */
+static int judge(struct access *access, int descriptor, struct grants **ret_grants)
+{
+    struct grants *grants = NULL;
+    struct identity identity;
+    int r = identity_of(descriptor, &identity);
+
+    if (r == 0) {
+        pthread_mutex_lock(&access->lock);
+        grants = find_grants(access->current, &identity);
+        if (grants)
+            grants->policy->connections++;
+        pthread_mutex_unlock(&access->lock);
+        r = grants ? 0 : -ENOMEM;
+    }
+    identity_fini(&identity);
+    *ret_grants = grants;
+    return r;
+}
+
+static void let_go(struct access *access, const struct grants *grants)
+{
+    struct policy *policy = grants->policy;
+
+    pthread_mutex_lock(&access->lock);
+    if (--policy->connections == 0 && policy != access->current)
+        policy_free(policy);
+    pthread_mutex_unlock(&access->lock);
+}
+
+/* ---- Connections ------------------------------------------------------------------------ */
+
+static bool has_rules(struct access *access)
+{
+    return atomic_load_explicit(&access->current, memory_order_acquire)->rule_count > 0;
 }
 
 int access_admit(void *context, int descriptor, void **ret_peer)
 {
     const struct access_listener *listener = context;
-    const struct grants *grants = NULL;
-    struct identity identity;
-    int r = identity_of(descriptor, &identity);
+    struct grants *grants = NULL;
+    int r = has_rules(listener->access) ? judge(listener->access, descriptor, &grants) : 0;
 
-    if (r == 0)
-        r = access_grants(listener->access, &identity, &grants);
-    identity_fini(&identity);
-    *ret_peer = (void *)grants;
+    *ret_peer = grants;
     return r;
 }
 
-/* ---- Verdicts --------------------------------------------------------------------------- */
-
-const char *access_scope(const struct valve_call *call, unsigned operation,
-                         const struct scope **ret_scope)
+void access_leave(void *context, void *peer)
 {
-    static const struct scope nothing;
-    const struct access_listener *listener = valve_call_listener(call);
-    const struct grants *grants = valve_call_peer(call);
-    const struct scope *scope = &nothing;
+    const struct access_listener *listener = context;
 
-    if (!(listener->allowed & operation))
-        return "not allowed by this listener";
-    if (!listener->access) {
-        *ret_scope = NULL;
-        return NULL;
+    if (peer)
+        let_go(listener->access, peer);
+}
+
+/* What is granted to a call's peer by the rules in force, which may be others than when he came. */
+static int grants_of(struct valve_call *call, struct access *access,
+                     const struct grants **ret_grants)
+{
+    struct grants *grants = valve_call_peer(call), *renewed;
+    int r;
+
+    if (!grants || grants->policy != atomic_load_explicit(&access->current, memory_order_acquire)) {
+        r = judge(access, valve_call_socket(call), &renewed);
+        if (r < 0)
+            return -EBUSY; /* a shortage: what was granted before is not valid any more */
+        valve_call_set_peer(call, renewed);
+        if (grants)
+            let_go(access, grants);
+        grants = renewed;
     }
-    if (grants)
-        scope = &grants->scopes[ffs((int)operation) - 1];
-    if (scope->count == 0)
-        return access_not_granted;
-    *ret_scope = scope_is_whole(scope) ? NULL : scope;
-    return NULL;
+    *ret_grants = grants;
+    return 0;
+}
+
+int access_scope(struct valve_call *call, unsigned operation, const struct scope **ret_scope,
+                 const char **ret_refusal)
+{
+    const struct access_listener *listener = valve_call_listener(call);
+    const struct grants *grants;
+    const struct scope *scope;
+    int r;
+
+    *ret_scope = NULL;
+    if (!(atomic_load_explicit(&listener->allowed, memory_order_relaxed) & operation)) {
+        *ret_refusal = "not allowed by this listener";
+        return -EPERM;
+    }
+    if (!has_rules(listener->access))
+        return 0;
+    r = grants_of(call, listener->access, &grants);
+    if (r < 0)
+        return r;
+    scope = &grants->scopes[ffs((int)operation) - 1];
+    if (scope->count == 0) {
+        *ret_refusal = access_not_granted;
+        return -EPERM;
+    }
+    if (!scope_is_whole(scope))
+        *ret_scope = scope;
+    return 0;
 }

@@ -10,43 +10,48 @@
 #ifndef VALVED_ACCESS_H
 #define VALVED_ACCESS_H
 
+#include <stdatomic.h>
+
 #include "daemon/config.h"
 #include "daemon/identity.h"
 #include "daemon/scope.h"
 
 struct valve_call;
 
-/* The rules, and what they come to for those who have connected. */
+/* The rules in force, and what they come to for those who have connected. */
 struct access;
 
-/* What some peers may do: for all to whom the same rules apply. Constant, and as old as its rules. */
+/* What some peers may do: for all to whom the same rules apply. */
 struct grants;
 
 /* A listener, as the context of its connections. */
 struct access_listener {
-    unsigned allowed;      /* of enum config_operation */
-    struct access *access; /* or NULL: there are no rules */
+    _Atomic unsigned allowed; /* of enum config_operation */
+    struct access *access;
 };
 
-/* Keeps the rules of the configuration, which must outlive it. 0 or -ENOMEM. */
-int access_new(const struct config *config, struct access **ret_access);
+/* There are no rules yet. 0 or -errno. */
+int access_new(struct access **ret_access);
 
-/* NULL is accepted. No call may be left. */
+/* NULL is accepted. No connection may be left. */
 void access_free(struct access *access);
 
-/* What all rules together grant to a peer. 0 or -ENOMEM. One thread at a time. */
-int access_grants(struct access *access, const struct identity *identity,
-                  const struct grants **ret_grants);
+/*
+ * Puts other rules into force, which it takes over: all or, if that fails, none. Connections that
+ * are open are judged by them from their next request on. 0 or -ENOMEM. Main thread.
+ */
+int access_set_rules(struct access *access, struct config_rule *rules, size_t count);
 
-/* The admit() of listeners that have rules, with a struct access_listener; see valve.h. */
+/* The admit() and leave() of a listener, with a struct access_listener; see valve.h. Any thread. */
 int access_admit(void *context, int descriptor, void **ret_peer);
+void access_leave(void *context, void *peer);
 
 /*
- * To which part of the tree a call may do this: *ret_scope, NULL where it is the whole. If there is
- * none, why, in words for its client; else NULL.
+ * To which part of the tree a call may do this: *ret_scope, NULL where it is the whole. It is valid
+ * until the call waits. 0; -EPERM if there is none, and why, in words for its client; -errno.
  */
-const char *access_scope(const struct valve_call *call, unsigned operation,
-                         const struct scope **ret_scope);
+int access_scope(struct valve_call *call, unsigned operation, const struct scope **ret_scope,
+                 const char **ret_refusal);
 
 /* Why a path that is not in the scope is refused. */
 extern const char access_not_granted[];

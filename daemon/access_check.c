@@ -177,7 +177,7 @@ static bool print_verdict(const struct config *config, const struct config_liste
         fprintf(stream, "denied: this listener allows %s\n", allowed);
         return false;
     }
-    if (!(config_allows(config, listener) & operation)) {
+    if (!(config_allows(listener, config->deletes) & operation)) {
         fputs("denied: 'deletes = no' in [files]\n", stream);
         return false;
     }

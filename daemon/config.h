@@ -256,13 +256,23 @@ void config_resolve(struct config *config, unsigned cpus, uint64_t descriptor_li
 int config_dump(const struct config *config, FILE *stream);
 
 /* What the peers of a listener may do at most: its `allow`, without what is switched off for all. */
-unsigned config_allows(const struct config *config, const struct config_listener *listener);
+unsigned config_allows(const struct config_listener *listener, bool deletes);
 
 /*
  * Descriptors that are neither connections nor held by requests: the cache, and what valved has
  * open itself, for as long as it runs or within a single call. After config_resolve().
  */
 uint64_t config_own_descriptors(const struct config *config);
+
+/* Whether these rules say the same, about the same users and groups, in the same order. */
+bool config_rules_same(const struct config_rule *a, size_t a_count, const struct config_rule *b,
+                       size_t b_count);
+
+/* The configuration has no rules any more: somebody else has taken them. */
+void config_rules_forget(struct config *config);
+
+/* Frees rules that were taken from a configuration. */
+void config_rules_free(struct config_rule *rules, size_t count);
 
 /* Frees what the configuration owns; accepts one of zeroes. */
 void config_fini(struct config *config);

@@ -229,13 +229,50 @@ int config_rule_add(struct config *config, const char *name, unsigned line)
     return 0;
 }
 
-void config_rules_clear(struct config *config)
+void config_rules_free(struct config_rule *rules, size_t count)
 {
-    for (size_t i = 0; i < config->rule_count; i++)
-        release_rule(&config->rules[i]);
-    free(config->rules);
+    for (size_t i = 0; i < count; i++)
+        release_rule(&rules[i]);
+    free(rules);
+}
+
+/* What is written the same means the same, but for names that are others' by now. */
+static bool is_same_peer(const struct config_peer *a, const struct config_peer *b)
+{
+    return strcmp(a->text, b->text) == 0 && a->first == b->first && a->last == b->last;
+}
+
+static bool is_same_rule(const struct config_rule *a, const struct config_rule *b)
+{
+    if (strcmp(a->path, b->path) != 0 || a->allow != b->allow || a->peers.count != b->peers.count)
+        return false;
+    for (size_t i = 0; i < a->peers.count; i++)
+        if (!is_same_peer(&a->peers.list[i], &b->peers.list[i]))
+            return false;
+    return true;
+}
+
+bool config_rules_same(const struct config_rule *a, size_t a_count, const struct config_rule *b,
+                       size_t b_count)
+{
+    if (a_count != b_count)
+        return false;
+    for (size_t i = 0; i < a_count; i++)
+        if (!is_same_rule(&a[i], &b[i]))
+            return false;
+    return true;
+}
+
+void config_rules_forget(struct config *config)
+{
     config->rules = NULL;
     config->rule_count = 0;
+}
+
+void config_rules_clear(struct config *config)
+{
+    config_rules_free(config->rules, config->rule_count);
+    config_rules_forget(config);
 }
 
 /* What has no default must be there. */

@@ -119,9 +119,9 @@ static void default_allow(struct config_listener *listener)
                               : CONFIG_ALLOW_ALL & ~(unsigned)CONFIG_ALLOW_DEL;
 }
 
-unsigned config_allows(const struct config *config, const struct config_listener *listener)
+unsigned config_allows(const struct config_listener *listener, bool deletes)
 {
-    return config->deletes ? listener->allow : listener->allow & ~(unsigned)CONFIG_ALLOW_DEL;
+    return deletes ? listener->allow : listener->allow & ~(unsigned)CONFIG_ALLOW_DEL;
 }
 
 void config_metrics_check(const struct config *config, struct config_errors *errors)

@@ -7,6 +7,7 @@
 #include "daemon/log.h"
 
 #include <inttypes.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -46,9 +47,14 @@ static bool is_journal(void)
            fstat(STDERR_FILENO, &status) == 0 && device == status.st_dev && inode == status.st_ino;
 }
 
+void log_set_level(struct log *log, enum valve_priority level)
+{
+    atomic_store_explicit(&log->level, level, memory_order_relaxed);
+}
+
 void log_init(struct log *log, enum valve_priority level)
 {
-    log->level = level;
+    log_set_level(log, level);
     log->journal = is_journal();
 }
 

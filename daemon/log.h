@@ -12,15 +12,18 @@
 #include "server/log_queue.h"
 #include "valve.h"
 
-/* Constant after log_init() and log_start(), so that any thread may write by it. */
+/* Constant after log_init() and log_start(), but for the level, so that any thread may write. */
 struct log {
-    enum valve_priority level;     /* the least urgent that is written */
+    _Atomic unsigned level;        /* the least urgent that is written: enum valve_priority */
     bool journal;                  /* stderr goes to the journal: <N> in place of time and level */
     struct valve_log_queue *queue; /* NULL: lines are written by whoever has them */
 };
 
 /* Until a configuration is loaded, `level` is VALVE_LOG_INFO by custom. Never waits. */
 void log_init(struct log *log, enum valve_priority level);
+
+/* The main thread, while others write. */
+void log_set_level(struct log *log, enum valve_priority level);
 
 /*
  * From now on nobody waits who logs: a thread writes the lines, and what finds no room while stderr

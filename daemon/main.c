@@ -19,11 +19,13 @@
 #include "daemon/caches.h"
 #include "daemon/cleanup.h"
 #include "daemon/config.h"
+#include "daemon/confine.h"
+#include "daemon/listeners.h"
 #include "daemon/log.h"
 #include "daemon/metrics.h"
 #include "daemon/notify.h"
 #include "daemon/options.h"
-#include "daemon/sandbox.h"
+#include "daemon/reload.h"
 #include "daemon/service.h"
 #include "daemon/store.h"
 #include "server/event_log.h"
@@ -34,6 +36,10 @@
 
 /* Levels of arrays and maps in a request, as PROTOCOL section 5 promises. */
 #define REQUEST_DEPTH 16
+
+#define STATUS_EVERY UINT64_C(10000000000) /* ns */
+
+#define WATCHDOG_LOOKS 3 /* within the time after which the service manager loses patience */
 
 #define DESCRIPTORS_FEW 512 /* with fewer it is not much of a server */
 
@@ -51,10 +57,10 @@ struct valved {
     struct caches *caches; /* NULL where nothing is kept */
     struct metrics_sources sources;
     struct valve_service rpc;
-    struct access *access;             /* NULL where there are no rules */
-    struct access_listener *listeners; /* one for each */
+    struct access *access;
+    struct listeners listeners;
     struct valve_server *server;
-    bool is_confined; /* the main thread is in the sandbox */
+    struct confinement confinement;
     bool has_started;
 };
 
@@ -77,32 +83,6 @@ static void stop_on_hangup(int number)
 {
     (void)number;
     raise(SIGTERM);
-}
-
-static struct valve_log_queue *log_of_hangups;
-
-static void refuse_to_reload(int number)
-{
-    int error = errno;
-
-    (void)number;
-    valve_log_queue_add_in_handler(
-        log_of_hangups, "valved: SIGHUP: the configuration is read at start only: restart\n");
-    errno = error;
-}
-
-/*
- * SIGHUP means that the terminal is gone, where there is one, and "reload" to a daemon, which shall
- * not end of it. One that was started to ignore it, by nohup(1), does.
- */
-static void handle_hangup(const struct log *log)
-{
-    struct sigaction action = {.sa_flags = SA_RESTART}, old;
-
-    log_of_hangups = log->queue;
-    action.sa_handler = isatty(STDERR_FILENO) ? stop_on_hangup : refuse_to_reload;
-    if (sigaction(SIGHUP, NULL, &old) == 0 && old.sa_handler != SIG_IGN)
-        sigaction(SIGHUP, &action, NULL);
 }
 
 /* ---- What was asked ------------------------------------------------------------------------- */
@@ -199,6 +179,14 @@ static bool is_to_serve(struct valved *valved)
     return !options->dump_config && !options->check_config;
 }
 
+static bool is_meant(struct valved *valved)
+{
+    if (confine_allows(&valved->config, &valved->log))
+        return true;
+    valved->status = VALVED_EXIT_CONFIG;
+    return false;
+}
+
 /* ---- What serves ---------------------------------------------------------------------------- */
 
 static bool open_store(struct valved *valved)
@@ -285,125 +273,38 @@ static bool make_caches(struct valved *valved)
     return r == 0;
 }
 
-static bool listen_on(struct valved *valved, const struct config_listener *listener,
-                      struct access_listener *context)
+static void on_lost_socket(void *context, const char *name)
 {
-    const struct valve_listener_options options = {
-        .address = listener->address.text,
-        .mode = listener->mode,
-        .group = listener->group.id,
-        .context = context,
-        .admit = valved->access ? access_admit : NULL,
-    };
-    struct valve_error error;
-
-    *context = (struct access_listener){config_allows(&valved->config, listener), valved->access};
-    if (valve_server_listen(valved->server, &options, &error) == 0)
-        return true;
-    log_print(&valved->log, VALVE_LOG_ERROR, "%s", error.text);
-    return false;
+    log_print(context, VALVE_LOG_WARNING,
+              "a socket named %s was given, but there is no section [listen %s] that has none yet",
+              name, name);
 }
 
 static bool open_listeners(struct valved *valved)
 {
-    size_t count = valved->config.listener_count;
+    struct config *config = &valved->config;
+    cleanup(cleanup_memory) int *sockets = notify_sockets(config, on_lost_socket, &valved->log);
+    struct valve_error error = {"out of memory"};
+    int r = sockets ? access_new(&valved->access) : -ENOMEM;
 
-    valved->listeners = calloc(count, sizeof *valved->listeners);
-    if (!valved->listeners ||
-        (valved->config.rule_count > 0 && access_new(&valved->config, &valved->access) < 0)) {
-        log_print(&valved->log, VALVE_LOG_ERROR, "out of memory");
-        return false;
-    }
-    for (size_t i = 0; i < count; i++)
-        if (!listen_on(valved, &valved->config.listeners[i], &valved->listeners[i]))
-            return false;
-    return true;
-}
-
-/* ---- Confinement ---------------------------------------------------------------------------- */
-
-/* Whoever finds a hole in a process of root's has the machine: that it is his must be meant. */
-static bool may_be_whose_it_is(struct valved *valved)
-{
-    if (geteuid() != 0 || valved->config.user.name)
-        return true;
-    log_print(&valved->log, VALVE_LOG_ERROR,
-              "not run as root: name a user in [server], or by --user; root, if it has to be");
-    valved->status = VALVED_EXIT_CONFIG;
-    return false;
-}
-
-static bool become_user(struct valved *valved)
-{
-    const struct config_user *user = &valved->config.user;
-    int r;
-
-    if (user->name && geteuid() != 0 && geteuid() != user->id)
-        log_print(&valved->log, VALVE_LOG_WARNING, "cannot become %s: not started by root",
-                  user->name);
-    r = sandbox_become(user->name, user->name ? user->id : geteuid(), user->group);
-    if (r < 0)
-        log_print(&valved->log, VALVE_LOG_ERROR, "cannot become %s: %s", user->name, strerror(-r));
-    return r == 0;
-}
-
-/* The sockets that are files, and are removed at the end; the caller frees it. NULL: no memory. */
-static const char **socket_files(const struct config *config)
-{
-    const char **paths = calloc(config->listener_count + 2, sizeof *paths);
-    const char *metrics = valve_address_path(&config->metrics_address);
-    size_t count = 0;
-
-    if (!paths)
-        return NULL;
-    for (size_t i = 0; i < config->listener_count; i++) {
-        const char *path = valve_address_path(&config->listeners[i].address);
-
-        if (path)
-            paths[count++] = path;
-    }
-    if (config->metrics_address.size > 0 && metrics)
-        paths[count++] = metrics;
-    return paths;
-}
-
-static bool enter_sandbox(struct valved *valved)
-{
-    const struct config *config = &valved->config;
-    cleanup(cleanup_memory) const char **sockets = socket_files(config);
-    const struct sandbox sandbox = {
-        .root = store_root(valved->store), .deletes = config->deletes, .sockets = sockets};
-    bool is_required = config->sandbox == CONFIG_SANDBOX_REQUIRED;
-    int r = sockets ? sandbox_enter(&sandbox) : -ENOMEM;
-
-    valved->is_confined = r == 0;
     if (r == 0)
-        log_print(&valved->log, VALVE_LOG_INFO, "in a sandbox: reads beneath the root only, %s",
-                  config->deletes ? "removes files there only" : "removes nothing");
-    else
-        log_print(&valved->log, is_required ? VALVE_LOG_ERROR : VALVE_LOG_WARNING,
-                  "no sandbox: Landlock: %s%s", strerror(-r),
-                  is_required ? "" : "; permissions alone say what valved can reach");
-    return r == 0 || !is_required;
-}
-
-/* A root that comes back after its server was away is another one to Landlock: it must be meant. */
-static bool is_sandbox_wanted(const struct valved *valved)
-{
-    enum config_sandbox sandbox = valved->config.sandbox;
-
-    if (sandbox == CONFIG_SANDBOX_AUTO && store_is_remote(valved->store)) {
-        log_print(&valved->log, VALVE_LOG_NOTICE,
-                  "no sandbox: it would keep the root out when that is mounted again, as this kind "
-                  "of file system may be; 'sandbox = required' has it all the same");
-        return false;
+        r = access_set_rules(valved->access, config->rules, config->rule_count);
+    if (r == 0) {
+        config_rules_forget(config);
+        valved->listeners = (struct listeners){
+            .server = valved->server, .access = valved->access, .deletes = config->deletes};
+        r = listeners_set(&valved->listeners, config, sockets, &error);
     }
-    return sandbox != CONFIG_SANDBOX_NO;
+    if (r < 0)
+        log_print(&valved->log, VALVE_LOG_ERROR, "%s", error.text);
+    return r == 0;
 }
 
 static bool confine(struct valved *valved)
 {
-    return become_user(valved) && (!is_sandbox_wanted(valved) || enter_sandbox(valved));
+    valved->confinement = (struct confinement){
+        .config = &valved->config, .store = valved->store, .log = &valved->log};
+    return confine_process(&valved->confinement);
 }
 
 /* Nobody who serves shall wait for whoever reads the log. */
@@ -439,41 +340,118 @@ static bool open_metrics(struct valved *valved)
 static void *start_threads(void *argument)
 {
     struct valved *valved = argument;
-    const char *none = NULL;
-    const struct sandbox sandbox = {
-        .root = store_root(valved->store), .deletes = valved->config.deletes, .sockets = &none};
     struct valve_error error = {0};
-    int r = valved->is_confined ? sandbox_enter(&sandbox) : 0;
 
-    if (r < 0)
-        snprintf(error.text, sizeof error.text, "cannot enter the sandbox: %s", strerror(-r));
-    else
-        r = valve_server_start(valved->server, &error);
-    if (r < 0)
+    if (!confine_thread(&valved->confinement))
+        return NULL;
+    valved->has_started = valve_server_start(valved->server, &error) == 0;
+    if (!valved->has_started)
         log_print(&valved->log, VALVE_LOG_ERROR, "%s", error.text);
-    valved->has_started = r == 0;
     return NULL;
 }
 
+static void on_reload(void *context)
+{
+    struct valved *valved = context;
+    struct reload reload = {
+        .options = &valved->options,
+        .config = &valved->config,
+        .listeners = &valved->listeners,
+        .access = valved->access,
+        .log = &valved->log,
+    };
+
+    notify_reloading();
+    reload_configuration(&reload);
+    notify_ready();
+}
+
+/* Sums of what the server tells of itself. */
+struct totals {
+    double connections, requests;
+};
+
+static void add_to_totals(void *context, const struct valve_sample *sample)
+{
+    struct totals *totals = context;
+
+    if (strcmp(sample->figure->name, "valve_connections") == 0)
+        totals->connections += sample->value;
+    if (strcmp(sample->figure->name, "valve_requests_total") == 0)
+        totals->requests += sample->value;
+}
+
+/* What systemctl status shows. */
+static void on_status(void *context)
+{
+    static double requests_before;
+    const struct valved *valved = context;
+    struct totals totals = {0};
+    char text[200];
+
+    valve_server_stats(valved->server, add_to_totals, &totals);
+    snprintf(text, sizeof text, "Serving: %.0f connections, %.0f requests a second",
+             totals.connections,
+             (totals.requests - requests_before) / ((double)STATUS_EVERY / 1e9));
+    requests_before = totals.requests;
+    notify_status(text);
+}
+
+/* While a worker is stalled the manager hears nothing, and will end it in the end. */
+static void on_watchdog(void *context)
+{
+    const struct valved *valved = context;
+
+    if (valve_server_stalled(valved->server) == 0)
+        notify_alive();
+}
+
 /*
- * Those who answer requests need less than the main thread, which removes its sockets: a thread that
- * has given up even that starts them.
+ * SIGHUP means that the terminal is gone, where there is one, and "reload" to a daemon. One that was
+ * started to ignore it, by nohup(1), does.
+ */
+static int handle_hangup(struct valved *valved)
+{
+    struct sigaction action = {.sa_flags = SA_RESTART}, old;
+
+    action.sa_handler = stop_on_hangup;
+    if (sigaction(SIGHUP, NULL, &old) < 0 || old.sa_handler == SIG_IGN)
+        return 0;
+    if (isatty(STDERR_FILENO))
+        return sigaction(SIGHUP, &action, NULL) < 0 ? -errno : 0;
+    return valve_server_on_signal(valved->server, SIGHUP, on_reload, valved);
+}
+
+/* What else is done on the main thread while it serves. */
+static int add_duties(struct valved *valved)
+{
+    uint64_t watchdog = notify_watchdog_interval();
+    int r = valve_server_stop_on_signals(valved->server);
+
+    if (r == 0)
+        r = handle_hangup(valved);
+    if (r == 0 && notify_is_wanted())
+        r = valve_server_every(valved->server, STATUS_EVERY, on_status, valved);
+    if (r == 0 && watchdog > 0)
+        r = valve_server_every(valved->server, watchdog / WATCHDOG_LOOKS, on_watchdog, valved);
+    return r;
+}
+
+/*
+ * Those who answer requests need less than the main thread, which removes its sockets and reads its
+ * configuration: a thread that has given up even that starts them.
  */
 static bool start_serving(struct valved *valved)
 {
     pthread_t starter;
-    int r;
+    int r = add_duties(valved);
 
-    handle_hangup(&valved->log);
-    if (valve_server_stop_on_signals(valved->server) < 0) {
-        log_print(&valved->log, VALVE_LOG_ERROR, "signals cannot be caught");
-        return false;
-    }
-    r = pthread_create(&starter, NULL, start_threads, valved);
+    if (r == 0)
+        r = -pthread_create(&starter, NULL, start_threads, valved);
     if (r == 0)
         pthread_join(starter, NULL);
     else
-        log_print(&valved->log, VALVE_LOG_ERROR, "cannot start a thread: %s", strerror(r));
+        log_print(&valved->log, VALVE_LOG_ERROR, "cannot start: %s", strerror(-r));
     return valved->has_started;
 }
 
@@ -534,18 +512,12 @@ static void release_all(struct valved *valved)
 {
     if (!valve_server_free(valved->server))
         return; /* a job that the kernel holds refers to all this */
-    free(valved->listeners);
+    listeners_fini(&valved->listeners);
     access_free(valved->access);
     caches_free(valved->caches);
     store_free(valved->store);
     config_fini(&valved->config);
     options_fini(&valved->options);
-}
-
-static void stop_log(struct valved *valved)
-{
-    signal(SIGHUP, SIG_IGN); /* its handler writes to the log */
-    log_stop(&valved->log);
 }
 
 int main(int argc, char **argv)
@@ -561,13 +533,13 @@ int main(int argc, char **argv)
     log_init(&valved.log, VALVE_LOG_INFO);
     metrics_init();
     ready = read_command_line(&valved, argc, argv) && read_configuration(&valved) &&
-            is_to_serve(&valved) && may_be_whose_it_is(&valved) && open_store(&valved) &&
+            is_to_serve(&valved) && is_meant(&valved) && open_store(&valved) &&
             make_server(&valved) && make_caches(&valved) && open_listeners(&valved) &&
             open_metrics(&valved) && confine(&valved) && start_log(&valved) &&
             start_serving(&valved);
     if (ready)
         serve_until_stopped(&valved);
     release_all(&valved);
-    stop_log(&valved);
+    log_stop(&valved.log);
     return valved.status;
 }

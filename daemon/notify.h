@@ -1,14 +1,41 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Telling the service manager how it goes. Without systemd, nothing is told.
+ * What passes between valved and the service manager that started it: sd_notify(3), and sockets by
+ * sd_listen_fds(3). Without libsystemd, or where no manager asked for it, all of it is nothing.
  */
 #ifndef VALVED_NOTIFY_H
 #define VALVED_NOTIFY_H
 
-/* Connections are being accepted. */
+#include <stdint.h>
+
+#include "daemon/config.h"
+
+/* Whether anybody hears what is said. */
+bool notify_is_wanted(void);
+
+/* It serves; again after a reload. */
 void notify_ready(void);
 
-/* No connection is accepted any more, what was read is being answered. */
+/* It is about to read its configuration again. */
+void notify_reloading(void);
+
 void notify_stopping(void);
+
+/* What an administrator is to see of it, in one line. */
+void notify_status(const char *text);
+
+/* How often the manager has to hear that all is well, ns; 0: it does not ask. */
+uint64_t notify_watchdog_interval(void);
+
+/* All is well. */
+void notify_alive(void);
+
+/*
+ * The sockets that the manager made for the listeners of a configuration, which is their names: as
+ * many as there are listeners, 0 where it made none. Those for nobody are named in `lost`, one at a
+ * time, and closed. The caller frees it; NULL: no memory.
+ */
+int *notify_sockets(const struct config *config, void (*lost)(void *context, const char *name),
+                    void *context);
 
 #endif

@@ -14,8 +14,9 @@
 /* What is left to it. */
 struct sandbox {
     int root;             /* the directory that it serves */
+    const char **read;    /* directories beneath which it may read besides; ends with NULL */
     bool deletes;         /* beneath that it may remove files; if not, none anywhere */
-    const char **sockets; /* ends with NULL: what is in their directories it may remove, too */
+    const char **sockets; /* ends with NULL; in their directories it may make and remove some */
 };
 
 /*

@@ -26,7 +26,7 @@
 #define LAST_OF_VERSION_3 14 /* LANDLOCK_ACCESS_FS_TRUNCATE, Linux 6.2 */
 #define LAST_OF_VERSION_5 15 /* LANDLOCK_ACCESS_FS_IOCTL_DEV, Linux 6.10 */
 #define NET_CONNECT_TCP   (UINT64_C(1) << 1) /* version 4, Linux 6.7 */
-#define SCOPE_ALL         UINT64_C(3)        /* version 6, Linux 6.12: abstract sockets, signals */
+#define SCOPE_SIGNAL      (UINT64_C(1) << 1) /* version 6, Linux 6.12 */
 
 /* struct landlock_ruleset_attr as it has grown: a kernel that knows less takes zeroes behind. */
 struct ruleset {
@@ -69,7 +69,7 @@ static struct ruleset everything(long version)
     return (struct ruleset){
         .files = all_up_to(last),
         .net = version >= 4 ? NET_CONNECT_TCP : 0,
-        .scoped = version >= 6 ? SCOPE_ALL : 0,
+        .scoped = version >= 6 ? SCOPE_SIGNAL : 0,
     };
 }
 
@@ -90,8 +90,19 @@ static int allow_path(int ruleset, const char *path, uint64_t access)
     return directory < 0 ? -errno : allow(ruleset, directory, access);
 }
 
-/* Sockets are removed from their directories, as far as these are there. */
-static int allow_sockets(int ruleset, const struct sandbox *sandbox)
+static int allow_reading(int ruleset, const struct sandbox *sandbox, uint64_t access)
+{
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && sandbox->read[i]; i++) {
+        r = allow_path(ruleset, sandbox->read[i], access);
+        if (r == -ENOENT)
+            r = 0;
+    }
+    return r;
+}
+
+static int allow_sockets(int ruleset, const struct sandbox *sandbox, uint64_t access)
 {
     int r = 0;
 
@@ -99,7 +110,7 @@ static int allow_sockets(int ruleset, const struct sandbox *sandbox)
         char path[sizeof((struct sockaddr_un *)0)->sun_path + 1];
 
         snprintf(path, sizeof path, "%s", sandbox->sockets[i]);
-        r = allow_path(ruleset, dirname(path), LANDLOCK_ACCESS_FS_REMOVE_FILE);
+        r = allow_path(ruleset, dirname(path), access);
     }
     return r;
 }
@@ -110,8 +121,11 @@ static int add_rules(int ruleset, const struct sandbox *sandbox)
     uint64_t removing = sandbox->deletes ? LANDLOCK_ACCESS_FS_REMOVE_FILE : 0;
     int r = allow(ruleset, sandbox->root, reading | removing);
 
-    if (r == 0 && sandbox->deletes)
-        r = allow_sockets(ruleset, sandbox);
+    if (r == 0)
+        r = allow_reading(ruleset, sandbox, reading);
+    if (r == 0)
+        r = allow_sockets(ruleset, sandbox,
+                          LANDLOCK_ACCESS_FS_MAKE_SOCK | LANDLOCK_ACCESS_FS_READ_DIR | removing);
     if (r == 0 && READS_PROC)
         r = allow_path(ruleset, "/proc", reading);
     return r;

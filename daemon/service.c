@@ -35,12 +35,12 @@ struct subject {
 /* The file's path as the store takes it, if it may be asked for. */
 static int subject_check(struct subject *subject, unsigned operation)
 {
-    const struct scope *scope = NULL;
+    const struct scope *scope;
     char *path;
+    int r = access_scope(subject->call, operation, &scope, &subject->refusal);
 
-    subject->refusal = access_scope(subject->call, operation, &scope);
-    if (subject->refusal)
-        return -EPERM;
+    if (r < 0)
+        return r;
     subject->refusal = store_path_problem(subject->name, subject->name_size);
     if (subject->refusal)
         return -EINVAL;
@@ -415,18 +415,17 @@ static int send_files(struct walkers *walkers, struct files_list_all_reply reply
 
 static struct files_list_all_answer list_all(void *context, struct files_list_all_reply reply)
 {
-    const struct scope *scope = NULL;
+    const struct scope *scope;
     struct subject subject = {.service = context, .call = reply.call};
     struct files_list_all_answer answer;
     struct walkers walkers = {0};
     int r;
 
-    subject.refusal = access_scope(subject.call, CONFIG_ALLOW_LIST, &scope);
-    r = subject.refusal ? -EPERM : 0;
-    if (r == 0)
-        r = files_list_all_reply_list_begin(reply);
+    r = access_scope(subject.call, CONFIG_ALLOW_LIST, &scope, &subject.refusal);
     if (r == 0)
         r = walkers_init(&walkers, subject.service, subject.call, scope);
+    if (r == 0)
+        r = files_list_all_reply_list_begin(reply);
     if (r == 0)
         r = send_files(&walkers, reply);
     subject.name = walkers_where(&walkers);

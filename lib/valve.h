@@ -259,6 +259,7 @@ struct valve_server_options {
 
 struct valve_listener_options {
     const char *address; /* unix:/path, 127.0.0.1:8258, [::1]:8258; port 0: the kernel chooses */
+    int socket;          /* one that listens already, which becomes the server's; 0: it is made */
     mode_t mode;         /* of a Unix socket's file */
     gid_t group;         /* of a Unix socket's file; (gid_t)-1: the process's own */
     int backlog;         /* 0: as many as the system allows */
@@ -266,10 +267,12 @@ struct valve_listener_options {
     /*
      * Who has connected? Asked of each connection that was accepted, before anything is read from
      * it; on the main thread, so it must not wait. What it puts into *ret_peer, valve_call_peer()
-     * tells the handlers; it must outlive the server. The descriptor stays the server's. Not 0: the
-     * connection is closed without a word. NULL: all are let in, and nobody is asked who he is.
+     * tells the handlers. The descriptor stays the server's. Not 0: the connection is closed without
+     * a word. NULL: all are let in, and nobody is asked who he is.
      */
     int (*admit)(void *context, int descriptor, void **ret_peer);
+    /* One that was let in is closed, and none of its calls is left. Any worker. May be NULL. */
+    void (*leave)(void *context, void *peer);
 };
 
 /* Of the log, for one, what is a WARNING or worse goes to stderr: "valve: warning: ...". */
@@ -299,15 +302,36 @@ int valve_server_new(const struct valve_server_options *options,
                      const struct valve_service *service, struct valve_server **ret_server,
                      struct valve_error *ret_error);
 
-/* Binds and listens; connections are accepted once the server runs. Before valve_server_run(). */
+/*
+ * Binds and listens; connections are accepted once the server runs. Main thread, also while it runs.
+ * A socket that was given is the server's also after an error; its file is not removed in the end.
+ */
 int valve_server_listen(struct valve_server *server, const struct valve_listener_options *options,
                         struct valve_error *ret_error);
+
+/*
+ * Listens no more where this is the `context`; connections that came by it stay, and the context has
+ * to. Main thread.
+ */
+void valve_server_unlisten(struct valve_server *server, const void *context);
 
 /* The address of the nth listener as bound (with the port the kernel chose), or NULL. */
 const char *valve_server_address(const struct valve_server *server, unsigned index);
 
 /* Process-wide: from now on SIGTERM and SIGINT stop the server; SIGPIPE is ignored. */
 int valve_server_stop_on_signals(struct valve_server *server);
+
+/*
+ * Calls `run` on the main thread for each signal of this number, or every so many ns, while the server
+ * runs. It must not block. Before valve_server_run(). 0 or -ENOMEM.
+ */
+int valve_server_on_signal(struct valve_server *server, int number, void (*run)(void *context),
+                           void *context);
+int valve_server_every(struct valve_server *server, uint64_t interval, void (*run)(void *context),
+                       void *context);
+
+/* How many workers have not come to the end of a turn for their stall_timeout. Main thread. */
+unsigned valve_server_stalled(const struct valve_server *server);
 
 /* Starts the workers and the I/O pool. When it returns 0, connections are being accepted. */
 int valve_server_start(struct valve_server *server, struct valve_error *ret_error);
@@ -421,8 +445,14 @@ const char *valve_server_metrics_address(const struct valve_server *server);
 /* The `context` of the listener that the call came by. */
 void *valve_call_listener(const struct valve_call *call);
 
-/* What the listener's admit() said of the connection that the call came by; NULL without one. */
+/*
+ * What the listener's admit() said of the connection that the call came by; NULL without one. Another
+ * can take its place, for all calls of the connection, and is then what leave() is told. The socket
+ * is for asking who is at its other end, and nothing else.
+ */
 void *valve_call_peer(const struct valve_call *call);
+void valve_call_set_peer(struct valve_call *call, void *peer);
+int valve_call_socket(const struct valve_call *call);
 
 /* Memory that lives as long as the call. */
 struct valve_arena *valve_call_arena(struct valve_call *call);

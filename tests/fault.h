@@ -113,7 +113,9 @@
     CALL(recv, ECONNRESET, EAGAIN, EINTR)                                                          \
     CALL(renameat, EIO, ENOSPC)                                                                    \
     CALL(sched_getaffinity, EINVAL)                                                                \
+    CALL(sd_listen_fds_with_names, ENOMEM)                                                         \
     CALL(sd_notify, ECONNREFUSED)                                                                  \
+    CALL(sd_watchdog_enabled, EINVAL)                                                              \
     CALL(sem_init, ENOSPC)                                                                         \
     CALL(sem_wait, EINTR)                                                                          \
     CALL(send, ECONNRESET, EAGAIN, EINTR)                                                          \

@@ -295,6 +295,10 @@ WRAP(int, ini_parse_stream, (void *reader, void *stream, void *handler, void *co
      (reader, stream, handler, context), -2)
 int sd_notify(int unset, const char *state);
 WRAP(int, sd_notify, (int unset, const char *state), (unset, state), -error)
+int sd_listen_fds_with_names(int unset, char ***names);
+WRAP(int, sd_listen_fds_with_names, (int unset, char ***names), (unset, names), -error)
+int sd_watchdog_enabled(int unset, uint64_t *interval);
+WRAP(int, sd_watchdog_enabled, (int unset, uint64_t *interval), (unset, interval), -error)
 
 /* Streams: what failed is remembered by them. */
 static int mark(FILE *stream)

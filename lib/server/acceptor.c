@@ -288,25 +288,41 @@ static void on_error(struct evconnlistener *event, void *argument)
 
 /* ---- Making and ending ---- */
 
-int valve_acceptor_add(struct valve_acceptor *acceptor, struct valve_server *server,
-                       const struct valve_listener_options *options, struct valve_error *ret_error)
+void valve_acceptor_init(struct valve_acceptor *acceptor, struct valve_server *server)
 {
-    struct valve_listener *listener = &acceptor->listeners[acceptor->count];
-    int r;
+    acceptor->server = server;
+    pthread_mutex_init(&acceptor->lock, NULL);
+}
 
-    if (acceptor->count == VALVE_LISTENERS) {
-        strcpy(ret_error->text, "too many listeners: 64 are the most");
-        return -E2BIG;
+void valve_acceptor_fini(struct valve_acceptor *acceptor)
+{
+    pthread_mutex_destroy(&acceptor->lock);
+}
+
+/* Whether nobody who came by this listener is left. */
+static bool is_deserted(const struct valve_listener *listener)
+{
+    const struct valve_server *server = listener->server;
+    size_t index = (size_t)(listener - server->acceptor.listeners);
+    uint64_t closed = 0;
+
+    for (unsigned i = 0; i < server->worker_count; i++)
+        closed += valve_counted(&server->workers[i].counters->closed[index]);
+    return closed == valve_counted(&listener->accepted);
+}
+
+/* Where a new listener goes: a place that never was one's, or that nobody refers to any more. */
+static struct valve_listener *find_place(struct valve_acceptor *acceptor)
+{
+    if (acceptor->count < VALVE_LISTENERS)
+        return &acceptor->listeners[acceptor->count];
+    for (unsigned i = 0; i < VALVE_LISTENERS; i++) {
+        struct valve_listener *listener = &acceptor->listeners[i];
+
+        if (listener->listening.descriptor < 0 && is_deserted(listener))
+            return listener;
     }
-    r = valve_listening_open(&listener->listening, options, server->options.send_timeout,
-                             ret_error);
-    if (r < 0)
-        return r;
-    listener->server = server;
-    listener->context = options->context;
-    listener->admit = options->admit;
-    acceptor->count++;
-    return 0;
+    return NULL;
 }
 
 static int start_listener(struct valve_listener *listener, struct event_base *base)
@@ -321,6 +337,55 @@ static int start_listener(struct valve_listener *listener, struct event_base *ba
     return evconnlistener_enable(listener->event) < 0 ? -ENOMEM : 0;
 }
 
+static void close_listener(struct valve_listener *listener)
+{
+    if (listener->event != NULL)
+        evconnlistener_free(listener->event);
+    listener->event = NULL;
+    valve_listening_close(&listener->listening);
+}
+
+int valve_acceptor_add(struct valve_acceptor *acceptor,
+                       const struct valve_listener_options *options, struct valve_error *ret_error)
+{
+    struct valve_listener *listener = find_place(acceptor);
+    struct valve_listening listening;
+    int r;
+
+    if (listener == NULL) {
+        strcpy(ret_error->text, "too many listeners: 64 are the most");
+        return -E2BIG;
+    }
+    r = valve_listening_open(&listening, options, acceptor->server->options.send_timeout,
+                             ret_error);
+    if (r < 0)
+        return r;
+    pthread_mutex_lock(&acceptor->lock);
+    listener->server = acceptor->server;
+    listener->listening = listening;
+    listener->context = options->context;
+    listener->admit = options->admit;
+    listener->leave = options->leave;
+    if (listener == &acceptor->listeners[acceptor->count])
+        acceptor->count++;
+    pthread_mutex_unlock(&acceptor->lock);
+    if (acceptor->retry == NULL)
+        return 0;
+    r = start_listener(listener, acceptor->server->base);
+    if (r < 0) {
+        close_listener(listener);
+        strcpy(ret_error->text, "out of memory");
+    }
+    return r;
+}
+
+void valve_acceptor_remove(struct valve_acceptor *acceptor, const void *context)
+{
+    for (unsigned i = 0; i < acceptor->count; i++)
+        if (acceptor->listeners[i].context == context)
+            close_listener(&acceptor->listeners[i]);
+}
+
 int valve_acceptor_start(struct valve_acceptor *acceptor)
 {
     struct event_base *base = acceptor->server->base;
@@ -331,20 +396,15 @@ int valve_acceptor_start(struct valve_acceptor *acceptor)
     if (acceptor->retry == NULL)
         return -ENOMEM;
     for (unsigned i = 0; r == 0 && i < acceptor->count; i++)
-        r = start_listener(&acceptor->listeners[i], base);
+        if (acceptor->listeners[i].listening.descriptor >= 0)
+            r = start_listener(&acceptor->listeners[i], base);
     return r;
 }
 
 void valve_acceptor_stop(struct valve_acceptor *acceptor)
 {
-    for (unsigned i = 0; i < acceptor->count; i++) {
-        struct valve_listener *listener = &acceptor->listeners[i];
-
-        if (listener->event != NULL)
-            evconnlistener_free(listener->event);
-        listener->event = NULL;
-        valve_listening_close(&listener->listening);
-    }
+    for (unsigned i = 0; i < acceptor->count; i++)
+        close_listener(&acceptor->listeners[i]);
     if (acceptor->retry != NULL)
         event_free(acceptor->retry);
     acceptor->retry = NULL;
@@ -353,4 +413,12 @@ void valve_acceptor_stop(struct valve_acceptor *acceptor)
 void *valve_acceptor_context(const struct valve_acceptor *acceptor, unsigned listener)
 {
     return acceptor->listeners[listener].context;
+}
+
+void valve_acceptor_leave(const struct valve_acceptor *acceptor, unsigned listener, void *peer)
+{
+    const struct valve_listener *from = &acceptor->listeners[listener];
+
+    if (from->leave != NULL)
+        from->leave(from->context, peer);
 }

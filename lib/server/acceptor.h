@@ -10,6 +10,7 @@
 
 #include <event2/event.h>
 #include <event2/listener.h>
+#include <pthread.h>
 #include <stdatomic.h>
 
 #include "server/listen.h"
@@ -30,17 +31,19 @@ enum valve_accept_error {
 
 struct valve_listener {
     struct valve_server *server;
-    struct valve_listening listening;
-    struct evconnlistener *event; /* NULL until started */
+    struct valve_listening listening; /* its descriptor -1: it listens no more */
+    struct evconnlistener *event;     /* NULL until started */
     void *context;
     int (*admit)(void *context, int descriptor, void **ret_peer);
+    void (*leave)(void *context, void *peer);
     _Atomic uint64_t accepted, refused; /* connections; written by the main thread */
 };
 
 struct valve_acceptor {
     struct valve_server *server;
     struct valve_listener listeners[VALVE_LISTENERS];
-    unsigned count;
+    unsigned count;         /* of places that were ever taken */
+    pthread_mutex_t lock;   /* held to change count and addresses, and by others to read them */
     unsigned next_worker;   /* where the search for the least loaded begins */
     struct event *retry;    /* accepts again when a resource may have come free */
     uint64_t complained_at; /* when exhaustion was logged last */
@@ -51,8 +54,15 @@ struct valve_acceptor {
     struct valve_message freed; /* posted by the worker that cleared `paused` */
 };
 
-int valve_acceptor_add(struct valve_acceptor *acceptor, struct valve_server *server,
+void valve_acceptor_init(struct valve_acceptor *acceptor, struct valve_server *server);
+void valve_acceptor_fini(struct valve_acceptor *acceptor);
+
+/* Listens; begins to accept if the others have. 0 or -errno, explained in *ret_error. */
+int valve_acceptor_add(struct valve_acceptor *acceptor,
                        const struct valve_listener_options *options, struct valve_error *ret_error);
+
+/* Listens no more with this context. */
+void valve_acceptor_remove(struct valve_acceptor *acceptor, const void *context);
 
 /* Begins to accept. 0 or -ENOMEM. */
 int valve_acceptor_start(struct valve_acceptor *acceptor);
@@ -61,6 +71,9 @@ int valve_acceptor_start(struct valve_acceptor *acceptor);
 void valve_acceptor_stop(struct valve_acceptor *acceptor);
 
 void *valve_acceptor_context(const struct valve_acceptor *acceptor, unsigned listener);
+
+/* A connection that came by this listener is being closed. Any thread. */
+void valve_acceptor_leave(const struct valve_acceptor *acceptor, unsigned listener, void *peer);
 
 /* A connection was closed: resumes accepting if that had been waiting for it. Any thread. */
 void valve_acceptor_slot_freed(struct valve_acceptor *acceptor);

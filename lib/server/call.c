@@ -269,6 +269,16 @@ void *valve_call_peer(const struct valve_call *call)
     return call->connection->peer;
 }
 
+void valve_call_set_peer(struct valve_call *call, void *peer)
+{
+    call->connection->peer = peer;
+}
+
+int valve_call_socket(const struct valve_call *call)
+{
+    return valve_connection_descriptor(call->worker, call->connection);
+}
+
 struct valve_arena *valve_call_arena(struct valve_call *call)
 {
     return &call->arena;

@@ -128,6 +128,7 @@ static void close_connection(struct valve_worker *worker, struct valve_connectio
     valve_last_word_drop(connection);
     valve_output_drop(worker, connection);
     valve_output_release(worker, connection);
+    valve_acceptor_leave(&worker->server->acceptor, listener, connection->peer);
     connection->state = VALVE_CONNECTION_FREE;
     atomic_fetch_add_explicit(&connection->generation, 1, memory_order_release);
     close(descriptor);

@@ -40,16 +40,16 @@ struct valve_connection {
         struct event event;           /* once adopted */
         struct valve_message handoff; /* on the way to the worker */
     };
-    struct valve_input *input;         /* bytes read and not yet turned into requests, or NULL */
-    struct valve_output *output;       /* what waits to be sent and who waits to send, or NULL */
-    struct valve_call *calls;          /* in flight, the latest first */
-    void *peer;                        /* what its listener's admit() said of it, or NULL */
-    _Atomic uint32_t generation;       /* how often this slot was closed */
-    uint32_t active_at;                /* ms of the worker's clock: the last byte that came */
-    uint32_t due_since;                /* ms: when what its timeout measures began */
-    int32_t due_previous, due_next;    /* neighbours in that queue; -1: none */
-    uint16_t in_flight;                /* calls */
-    uint16_t worker;                   /* index of the owner */
+    struct valve_input *input;      /* bytes read and not yet turned into requests, or NULL */
+    struct valve_output *output;    /* what waits to be sent and who waits to send, or NULL */
+    struct valve_call *calls;       /* in flight, the latest first */
+    void *peer;                     /* what its listener's admit() said of it, or NULL */
+    _Atomic uint32_t generation;    /* how often this slot was closed */
+    uint32_t active_at;             /* ms of the worker's clock: the last byte that came */
+    uint32_t due_since;             /* ms: when what its timeout measures began */
+    int32_t due_previous, due_next; /* neighbours in that queue; -1: none */
+    uint16_t in_flight;             /* calls */
+    uint16_t worker;                /* index of the owner */
     uint16_t flags;
     uint8_t listener; /* index of the listener it came by */
     uint8_t state;    /* enum valve_connection_state */

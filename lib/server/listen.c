@@ -182,6 +182,33 @@ static int open_address(struct valve_listening *made, const struct valve_listene
     return r;
 }
 
+/* Takes over a socket that somebody else has made to listen. Its file, if it has one, stays his. */
+static int take_over(struct valve_listening *listening, int descriptor, uint64_t send_timeout,
+                     struct valve_error *ret_error)
+{
+    struct valve_listening made = {.descriptor = descriptor};
+    struct valve_address *address = &made.address;
+    socklen_t size = sizeof address->socket.storage;
+    int listens = 0;
+    socklen_t listens_size = sizeof listens;
+
+    if (getsockopt(descriptor, SOL_SOCKET, SO_ACCEPTCONN, &listens, &listens_size) < 0 ||
+        getsockname(descriptor, &address->socket.any, &size) < 0 || !listens ||
+        fcntl(descriptor, F_SETFL, fcntl(descriptor, F_GETFL) | O_NONBLOCK) < 0 ||
+        fcntl(descriptor, F_SETFD, FD_CLOEXEC) < 0) {
+        snprintf(ret_error->text, sizeof ret_error->text,
+                 "descriptor %d was given, but is no socket that listens", descriptor);
+        close(descriptor);
+        return -EINVAL;
+    }
+    address->size = size;
+    valve_address_format(&address->socket.any, size, address->text);
+    if (!valve_address_is_unix(address))
+        prepare_tcp(descriptor, send_timeout);
+    *listening = made;
+    return 0;
+}
+
 int valve_listening_open(struct valve_listening *listening,
                          const struct valve_listener_options *options, uint64_t send_timeout,
                          struct valve_error *ret_error)
@@ -189,8 +216,11 @@ int valve_listening_open(struct valve_listening *listening,
     struct valve_listening made = {.descriptor = -1};
     const char *problem = NULL;
     int lock = -1;
-    int r = valve_address_parse(options->address, &made.address, &problem);
+    int r;
 
+    if (options->socket > 0)
+        return take_over(listening, options->socket, send_timeout, ret_error);
+    r = valve_address_parse(options->address, &made.address, &problem);
     if (r < 0) {
         snprintf(ret_error->text, sizeof ret_error->text, "%s: %s", options->address, problem);
         return r;

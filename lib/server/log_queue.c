@@ -24,9 +24,8 @@
 
 struct valve_log_queue {
     struct valve_log_queue_options options;
-    sem_t wakeups;              /* for the thread: a semaphore may be posted in a handler, too */
-    atomic_bool ending;         /* once nothing is left to be written */
-    const char *_Atomic urgent; /* from a handler */
+    sem_t wakeups;      /* for the thread: a semaphore may be posted in a handler, too */
+    atomic_bool ending; /* once nothing is left to be written */
 
     pthread_mutex_t lock;
     pthread_cond_t ended;
@@ -62,12 +61,6 @@ void valve_log_queue_add(struct valve_log_queue *queue, const char *line, size_t
     pthread_mutex_unlock(&queue->lock);
     if (was_empty)
         sem_post(&queue->wakeups);
-}
-
-void valve_log_queue_add_in_handler(struct valve_log_queue *queue, const char *line)
-{
-    atomic_store(&queue->urgent, line);
-    sem_post(&queue->wakeups);
 }
 
 uint64_t valve_log_queue_lost(struct valve_log_queue *queue)
@@ -160,10 +153,6 @@ static void tell_of_losses(struct valve_log_queue *queue)
 
 static void write_what_there_is(struct valve_log_queue *queue)
 {
-    const char *urgent = atomic_exchange(&queue->urgent, NULL);
-
-    if (urgent)
-        valve_log_queue_add(queue, urgent, strlen(urgent));
     while (write_some(queue))
         continue;
     tell_of_losses(queue);

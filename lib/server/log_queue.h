@@ -34,9 +34,6 @@ bool valve_log_queue_free(struct valve_log_queue *queue, uint64_t patience);
 /* Queues a line that ends in a newline, if there is room. Any thread; does not wait. */
 void valve_log_queue_add(struct valve_log_queue *queue, const char *line, size_t size);
 
-/* The same in a handler of a signal: one line of these may wait, a later one takes its place. */
-void valve_log_queue_add_in_handler(struct valve_log_queue *queue, const char *line);
-
 /* Lines lost so far. Any thread. */
 uint64_t valve_log_queue_lost(struct valve_log_queue *queue);
 

@@ -287,7 +287,7 @@ int valve_server_new(const struct valve_server_options *options,
     server->levels = valve_options_levels(options);
     server->mailbox.descriptor = -1;
     server->stop.deliver = on_stop;
-    server->acceptor.server = server;
+    valve_acceptor_init(&server->acceptor, server);
     valve_metrics_init(&server->metrics, server);
     valve_promises_init(&server->promises);
     r = make_parts(server, ret_error);
@@ -302,7 +302,33 @@ int valve_server_new(const struct valve_server_options *options,
 int valve_server_listen(struct valve_server *server, const struct valve_listener_options *options,
                         struct valve_error *ret_error)
 {
-    return valve_acceptor_add(&server->acceptor, server, options, ret_error);
+    return valve_acceptor_add(&server->acceptor, options, ret_error);
+}
+
+void valve_server_unlisten(struct valve_server *server, const void *context)
+{
+    valve_acceptor_remove(&server->acceptor, context);
+}
+
+int valve_server_on_signal(struct valve_server *server, int number, void (*run)(void *context),
+                           void *context)
+{
+    return valve_hooks_add_signal(&server->hooks, server->base, number, run, context);
+}
+
+int valve_server_every(struct valve_server *server, uint64_t interval, void (*run)(void *context),
+                       void *context)
+{
+    return valve_hooks_add_timer(&server->hooks, server->base, interval, run, context);
+}
+
+unsigned valve_server_stalled(const struct valve_server *server)
+{
+    unsigned stalled = 0;
+
+    for (unsigned i = 0; i < server->worker_count; i++)
+        stalled += valve_counted(&server->watchdog.watches[i].stalled_since) != 0;
+    return stalled;
 }
 
 int valve_server_listen_metrics(struct valve_server *server,
@@ -431,6 +457,8 @@ bool valve_server_free(struct valve_server *server)
     valve_log_queue_free(server->log_queue, LOG_PATIENCE);
     valve_watchdog_fini(&server->watchdog);
     valve_promises_fini(&server->promises);
+    valve_acceptor_fini(&server->acceptor);
+    valve_hooks_fini(&server->hooks);
     free_events(server);
     valve_mailbox_fini(&server->mailbox);
     valve_table_fini(&server->table);

@@ -10,6 +10,7 @@
 
 #include "rpc/scanner.h"
 #include "server/acceptor.h"
+#include "server/hooks.h"
 #include "server/later.h"
 #include "server/log_queue.h"
 #include "server/mailbox.h"
@@ -47,6 +48,7 @@ struct valve_server {
     struct valve_acceptor acceptor;
     struct valve_metrics metrics;
     struct valve_watchdog watchdog;
+    struct valve_hooks hooks;
     struct valve_message stop;
     atomic_flag stop_posted, stop_again;
     _Atomic enum valve_stage stage; /* the main thread writes it */

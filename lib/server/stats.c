@@ -185,8 +185,9 @@ static void tell_open(const struct report *report, unsigned listener)
 
 static void tell_listeners(const struct report *report)
 {
-    const struct valve_acceptor *acceptor = &report->server->acceptor;
+    struct valve_acceptor *acceptor = &report->server->acceptor;
 
+    pthread_mutex_lock(&acceptor->lock);
     for (unsigned i = 0; i < acceptor->count; i++)
         tell_open(report, i);
     tell_one(report, &connections_limit, (double)report->server->max_connections);
@@ -196,6 +197,7 @@ static void tell_listeners(const struct report *report)
     for (unsigned i = 0; i < acceptor->count; i++)
         tell_labelled(report, &refused, "listener", acceptor->listeners[i].listening.address.text,
                       valve_counted(&acceptor->listeners[i].refused));
+    pthread_mutex_unlock(&acceptor->lock);
 }
 
 static void tell_accepting(const struct report *report)

@@ -39,7 +39,7 @@ static int open_listener(struct listeners *listeners, const struct config_listen
         .address = wanted->address.text,
         .socket = inherited,
         .mode = wanted->mode,
-        .group = wanted->group.id,
+        .group = wanted->group.name ? wanted->group.id : listeners->group,
         .admit = access_admit,
         .leave = access_leave,
     };

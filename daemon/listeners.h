@@ -16,6 +16,7 @@ struct listeners {
     struct valve_server *server;
     struct access *access;
     bool deletes;             /* whether anybody may delete */
+    gid_t group;              /* of the files of sockets for which none is named; -1: as it comes */
     struct listener *open;    /* what listens */
     struct listener *retired; /* what does no more, but may have connections */
 };

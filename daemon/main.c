@@ -273,6 +273,12 @@ static bool make_caches(struct valved *valved)
     return r == 0;
 }
 
+/* Of sockets that root makes for the user that the process becomes. */
+static gid_t own_group(const struct config *config)
+{
+    return geteuid() == 0 && config->user.name ? config->user.group : (gid_t)-1;
+}
+
 static void on_lost_socket(void *context, const char *name)
 {
     log_print(context, VALVE_LOG_WARNING,
@@ -292,7 +298,11 @@ static bool open_listeners(struct valved *valved)
     if (r == 0) {
         config_rules_forget(config);
         valved->listeners = (struct listeners){
-            .server = valved->server, .access = valved->access, .deletes = config->deletes};
+            .server = valved->server,
+            .access = valved->access,
+            .deletes = config->deletes,
+            .group = own_group(config),
+        };
         r = listeners_set(&valved->listeners, config, sockets, &error);
     }
     if (r < 0)
@@ -322,7 +332,7 @@ static bool open_metrics(struct valved *valved)
     const struct valve_metrics_options options = {
         .address = valved->config.metrics_address.text,
         .mode = METRICS_MODE,
-        .group = (gid_t)-1,
+        .group = own_group(&valved->config),
         .more = metrics_add,
         .context = &valved->sources,
     };
@@ -529,7 +539,7 @@ int main(int argc, char **argv)
         fputs("valved: cannot open /dev/null for a standard stream that is closed\n", stderr);
         return EXIT_FAILURE;
     }
-    valve_os_map_large_blocks();
+    valve_os_keep_heap_small();
     log_init(&valved.log, VALVE_LOG_INFO);
     metrics_init();
     ready = read_command_line(&valved, argc, argv) && read_configuration(&valved) &&

@@ -204,6 +204,7 @@ class User(Outside):
                                   "--listen", self.address, "--listen", "127.0.0.1:0")
         self.addCleanup(program.kill)
         program.wait_for_log(support.READY, 2)
+        self.assertEqual((self.directory / "socket").stat().st_gid, int(NOBODY[0]))
         self.assertEqual(self.ask({"Get": "dir/file"}), {"Content": b"inside"})
         self.assertEqual(support.error_code(self.ask({"Get": "private"})), "denied")
         for status in pathlib.Path(f"/proc/{program.pid}/task").glob("*/status"):

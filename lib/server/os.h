@@ -76,10 +76,11 @@ void valve_os_forget(void *memory, size_t size);
 void valve_os_trim_heap(void);
 
 /*
- * Blocks of 8 KiB and more that the heap has no room for are mapped one by one from now on, and go
- * back to the system when they are freed, whatever lies beside them. For programs, not libraries:
- * it is the whole process's.
+ * All threads have one heap from now on, whose free pages can all go back to the system; what it has
+ * no room for and is of 8 KiB and more is mapped by itself, and goes back when it is freed, whatever
+ * lies beside it. Requests that are answered from what is known take nothing from the heap. For
+ * programs, not libraries: it is the whole process's. Before any thread is started.
  */
-void valve_os_map_large_blocks(void);
+void valve_os_keep_heap_small(void);
 
 #endif

@@ -268,8 +268,10 @@ void valve_os_trim_heap(void)
 #endif
 }
 
-void valve_os_map_large_blocks(void)
+void valve_os_keep_heap_small(void)
 {
     /* Set once, it stays: glibc would raise it to what was freed last. */
     mallopt(M_MMAP_THRESHOLD, 8 * 1024);
+    /* Of other arenas malloc_trim() leaves the end, which has been as far as their highest peak. */
+    mallopt(M_ARENA_MAX, 1);
 }

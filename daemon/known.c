@@ -182,7 +182,7 @@ struct known *known_add(struct known_table *table, struct known *parent, enum kn
         known_free(table, known);
         return NULL;
     }
-    known->kind = kind;
+    known->kind = (uint8_t)kind;
     known->hash = known_hash(table, path, size);
     known->next_of_path = *list_of_path(table, known->hash);
     *list_of_path(table, known->hash) = known;

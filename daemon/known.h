@@ -19,7 +19,7 @@ enum known_kind {
 };
 
 /* Longest path, with its terminator, that stands in the name itself. */
-#define KNOWN_PATH_SHORT 64
+#define KNOWN_PATH_SHORT 56
 
 /*
  * Three cache lines: what only changes need, what each look needs, with the beginning of the path,
@@ -39,15 +39,15 @@ struct known {
     uint64_t size;              /* of the file when it was read last */
     int descriptor;             /* of the file, or -1 */
     uint16_t path_size;
-    uint8_t kind : 2;       /* enum known_kind */
-    bool is_out : 1;        /* of the table: it ends when nobody holds it any more */
-    bool keeps_absence : 1; /* of a directory: what is not there comes to be by its own name */
-    uint8_t uses;           /* since it was judged last, up to a few */
+    uint8_t kind; /* enum known_kind */
+    uint8_t uses; /* since it was judged last, up to a few */
     union {
         char in_place[KNOWN_PATH_SHORT]; /* terminated; "" is the root */
         char *elsewhere;                 /* of one that is longer: its own */
     } path;
 
+    bool is_out;        /* of the table: it ends when nobody holds it any more */
+    bool keeps_absence; /* of a directory: what is not there comes to be by its own name */
     struct known *next_of_watch;
     struct valve_residency residency;
 };

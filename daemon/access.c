@@ -36,7 +36,9 @@ struct grants {
 
 struct access {
     pthread_mutex_t lock; /* of all policies, but for what is constant: scopes */
-    _Atomic(struct policy *) current;
+    _Atomic(struct policy *)
+        current; /* to be looked into by who holds the lock, or counts as its */
+    atomic_bool has_rules;
 };
 
 const char access_not_granted[] = "no access rule grants it";
@@ -142,11 +144,22 @@ int access_set_rules(struct access *access, struct config_rule *rules, size_t co
     policy->rules = rules;
     policy->rule_count = count;
     pthread_mutex_lock(&access->lock);
-    old = atomic_exchange(&access->current, policy);
+    atomic_exchange(&access->current, policy);
+    atomic_store(&access->has_rules, count > 0);
     if (old && old->connections == 0)
         policy_free(old);
     pthread_mutex_unlock(&access->lock);
     return 0;
+}
+
+/* Where there are no rules, what a listener allows is all there is to it. */
+static int add_everything(struct grants *grants)
+{
+    int r = 0;
+
+    for (unsigned i = 0; r == 0 && i < CONFIG_OPERATIONS; i++)
+        r = scope_add(&grants->scopes[i], "");
+    return r;
 }
 
 static int add_rule(struct grants *grants, const struct config_rule *rule)
@@ -182,6 +195,8 @@ static struct grants *find_grants(struct policy *policy, const struct identity *
     for (size_t i = 0; i < policy->rule_count; i++)
         made->applies[i] = access_rule_is_for(&policy->rules[i], identity);
     known = find_same(policy, made);
+    if (!known && policy->rule_count == 0)
+        r = add_everything(made);
     for (size_t i = 0; !known && r == 0 && i < policy->rule_count; i++)
         if (made->applies[i])
             r = add_rule(made, &policy->rules[i]);
@@ -229,7 +244,7 @@ static void let_go(struct access *access, const struct grants *grants)
 
 static bool has_rules(struct access *access)
 {
-    return atomic_load_explicit(&access->current, memory_order_acquire)->rule_count > 0;
+    return atomic_load_explicit(&access->has_rules, memory_order_acquire);
 }
 
 int access_admit(void *context, int descriptor, void **ret_peer)

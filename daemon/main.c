@@ -539,7 +539,7 @@ int main(int argc, char **argv)
         fputs("valved: cannot open /dev/null for a standard stream that is closed\n", stderr);
         return EXIT_FAILURE;
     }
-    valve_os_keep_heap_small();
+    valve_os_map_large_blocks();
     log_init(&valved.log, VALVE_LOG_INFO);
     metrics_init();
     ready = read_command_line(&valved, argc, argv) && read_configuration(&valved) &&

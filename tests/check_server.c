@@ -397,8 +397,8 @@ START_TEST(a_listener_admits)
         }
         peer_close(&peer);
     }
-    ck_assert_uint_eq(come, 4);
     rig_stop(&rig);
+    ck_assert_uint_eq(come, 4);
 }
 END_TEST
 

@@ -129,14 +129,17 @@ LARGE = bytes(range(256)) * (300 * KIB // 256)
 
 # Deeper than a walk keeps directories open, with a neighbour on the way back.
 DEEPEST = "/".join(["d"] + ["e"] * 36)
+LONG = "d/" + "long" * 20
 FILES = {"small": b"small", "empty": b"", "large": LARGE, "d/e/deep": b"deep", "d/1": b"1",
-         "d/2": b"22", f"{DEEPEST}/f": b"f", "d/e/e/g": b"g", "d/z/1": b"z"}
+         "d/2": b"22", f"{DEEPEST}/f": b"f", "d/e/e/g": b"g", "d/z/1": b"z", LONG: b"long"}
 
 # What is sent down one connection at once, and what has to come back.
 CONVERSATIONS = {
     "small": [({"Get": "small"}, {"Content": b"small"}), ({"Size": "small"}, {"Size": 5}),
               ({"Exists": "small"}, {"Exists": True}), ({"Get": "empty"}, {"Content": b""})],
     "large": [({"Get": "large"}, {"Content": LARGE})],
+    "long": [({"Get": LONG}, {"Content": b"long"}), ({"Size": LONG}, {"Size": 4}),
+             ({"Exists": LONG}, {"Exists": True}), ({"Get": LONG}, {"Content": b"long"})],
     "missing": [({"Get": "missing"}, "not-found"), ({"Size": "d/missing"}, "not-found"),
                 ({"Exists": "missing"}, {"Exists": False}), ({"Del": "missing"}, "not-found"),
                 ({"Get": "../small"}, "bad-path"), ("Nothing", "bad-request")],

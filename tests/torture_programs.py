@@ -60,7 +60,8 @@ class StartAndStop(unittest.TestCase):
 
     def start(self):
         environment = self.injector.environment | {
-            "NOTIFY_SOCKET": f"{self.directory}/notify", "JOURNAL_STREAM": "1:2"}
+            "NOTIFY_SOCKET": f"{self.directory}/notify", "JOURNAL_STREAM": "1:2",
+            "WATCHDOG_USEC": "3000"}
         return support.Program("-c", self.configuration, *self.arguments, environment=environment)
 
     def wait_until_it_answers(self, program, starving=False):
@@ -171,6 +172,14 @@ class StartAndStop(unittest.TestCase):
         ("dump", ["--dump-config", "-c", "valve.ini"]),
         ("test", ["-t", "-c", "valve.ini"]),
         ("access", ["-c", "valve.ini", "--check-access", "user:daemon,group:daemon", "get", "d/1"]),
+        ("access_by_listener", ["--root", "root", "--listen", "unix:/a", "--check-access",
+                                "uid:1", "get", "e"]),
+        ("no_access_by_listener", ["--root", "root", "--listen", "unix:/a", "--allow", "get",
+                                   "--check-access", "uid:1", "del", "e"]),
+        ("no_listener_for_it", ["--root", "root", "--listen", "127.0.0.1:1", "--check-access",
+                                "uid:1", "get", "e"]),
+        ("no_deletes", ["-c", "kept.ini", "--check-access", "uid:1", "del", "e"]),
+        ("half_a_question", ["--check-access", "uid:1", "get"]),
         ("no_access_by_tcp", ["-c", "valve.ini", "--check-access", "address:::1", "get", "e"]),
         ("no_access", ["-c", "valve.ini", "--check-access", "user:daemon", "get", "e"]),
         ("help", ["--help"]),
@@ -189,6 +198,8 @@ class StartAndStop(unittest.TestCase):
     ])
     def test_other_ways_to_be_started(self, words):
         (self.directory / "bad.ini").write_text("[files]\nrooot = /\nhide = [\n")
+        (self.directory / "kept.ini").write_text(
+            f"[files]\nroot = {self.directory}\ndeletes = no\n[listen a]\naddress = unix:/a\n")
         each_fault(self.injector, self, lambda *_: self.run_program(words))
 
     def test_with_the_journal(self):

@@ -72,15 +72,14 @@ bool valve_os_peer_gone(int socket);
 /* Gives memory back whose contents are not needed any more: whole pages, which are zeroes then. */
 void valve_os_forget(void *memory, size_t size);
 
-/* Gives the heap's free pages back to the system. */
+/* Gives the free pages of all heaps back to the system, and the end of the thread's own. */
 void valve_os_trim_heap(void);
 
 /*
- * All threads have one heap from now on, whose free pages can all go back to the system; what it has
- * no room for and is of 8 KiB and more is mapped by itself, and goes back when it is freed, whatever
- * lies beside it. Requests that are answered from what is known take nothing from the heap. For
- * programs, not libraries: it is the whole process's. Before any thread is started.
+ * Blocks of 8 KiB and more that the heap has no room for are mapped one by one from now on, and go
+ * back to the system when they are freed, whatever lies beside them. For programs, not libraries:
+ * it is the whole process's.
  */
-void valve_os_keep_heap_small(void);
+void valve_os_map_large_blocks(void);
 
 #endif

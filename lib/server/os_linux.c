@@ -25,10 +25,14 @@
 
 #include "fiber/annotate.h"
 
-#define PAGE          4096
-#define SAMPLE_STRIDE (128 * 1024) /* the kernel's default window of read-ahead */
-#define DENSE_STRIDE  (32 * 1024)  /* where samples are all there is */
-#define MOST_CPUS     (1 << 16)    /* where asking with ever larger sets ends */
+#define LARGE_BLOCK    (8 * 1024)
+#define TRIM_THRESHOLD (128 * 1024) /* glibc's own choice */
+#define END_BLOCK      4000         /* in no thread's cache of small blocks, and not mapped */
+#define END_BLOCKS     32
+#define PAGE           4096
+#define SAMPLE_STRIDE  (128 * 1024) /* the kernel's default window of read-ahead */
+#define DENSE_STRIDE   (32 * 1024)  /* where samples are all there is */
+#define MOST_CPUS      (1 << 16)    /* where asking with ever larger sets ends */
 
 /* Probes of idle connections: after how long, how often, and how many unanswered are the end. */
 #define LEAST_IDLE_S  60
@@ -252,26 +256,52 @@ bool valve_os_peer_gone(int socket)
     return poll(&peer, 1, 0) > 0 && (peer.revents & (POLLHUP | POLLERR)) != 0;
 }
 
+#ifdef VALVE_SANITIZED
+
 /*
  * Sanitizers bring a heap of their own. glibc's is then never used, and two threads that trim it at
  * once would be the first to set it up, which it does not expect.
  */
-void valve_os_forget(void *memory, size_t size)
+void valve_os_trim_heap(void)
 {
-    madvise(memory, size, MADV_DONTNEED);
+}
+
+#else
+
+/*
+ * malloc_trim() leaves the end of the heap that a thread has for itself, which has been as far as its
+ * highest peak. free() gives that back where more than 64 KiB of it come together: so that much is
+ * taken from it, and given back.
+ */
+static void give_back_end(void)
+{
+    void *blocks[END_BLOCKS];
+
+    mallopt(M_TRIM_THRESHOLD, 0);
+    mallopt(M_TOP_PAD, 0);
+    for (unsigned i = 0; i < END_BLOCKS; i++)
+        blocks[i] = malloc(END_BLOCK);
+    for (unsigned i = END_BLOCKS; i-- > 0;)
+        free(blocks[i]);
+    mallopt(M_TRIM_THRESHOLD, TRIM_THRESHOLD);
+    mallopt(M_TOP_PAD, TRIM_THRESHOLD);
 }
 
 void valve_os_trim_heap(void)
 {
-#ifndef VALVE_SANITIZED
-    malloc_trim(0);
-#endif
+    give_back_end();
+    malloc_trim(0); /* what was taken elsewhere, too */
 }
 
-void valve_os_keep_heap_small(void)
+#endif
+
+void valve_os_map_large_blocks(void)
 {
     /* Set once, it stays: glibc would raise it to what was freed last. */
-    mallopt(M_MMAP_THRESHOLD, 8 * 1024);
-    /* Of other arenas malloc_trim() leaves the end, which has been as far as their highest peak. */
-    mallopt(M_ARENA_MAX, 1);
+    mallopt(M_MMAP_THRESHOLD, LARGE_BLOCK);
+}
+
+void valve_os_forget(void *memory, size_t size)
+{
+    madvise(memory, size, MADV_DONTNEED);
 }

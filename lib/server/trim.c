@@ -60,11 +60,12 @@ bool valve_trim_turn(struct valve_worker *worker)
         worker->is_trimming = trim(worker);
         worker->trim_at = worker->is_trimming ? worker->now + TRIM_GO_ON : VALVE_NEVER;
     }
+    /* After any other turn there may be pages to be given back, even if there are no spares. */
     if (worker->trim_at == VALVE_NEVER) {
-        if (has_spares(worker))
-            worker->trim_at = worker->now + VALVE_TRIM_EVERY;
-        else if (is_due)
+        if (is_due && !has_spares(worker))
             give_back_pages(worker);
+        else
+            worker->trim_at = worker->now + VALVE_TRIM_EVERY;
     }
     return is_due;
 }

@@ -151,7 +151,7 @@ unsigned watches(void)
 void hide_mounts(void)
 {
     if (unshare(CLONE_NEWNS) == 0)
-        (void)mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL);
+        (void)mount("none", "/", "none", MS_REC | MS_PRIVATE, NULL);
 }
 
 bool may_be_kept(void)

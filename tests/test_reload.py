@@ -62,6 +62,9 @@ class Reloaded(unittest.TestCase):
         self.program.signal(signal.SIGTERM)
         self.assertEqual(self.program.wait(), 0)
 
+    def descriptors(self):
+        return len(os.listdir(f"/proc/{self.program.pid}/fd"))
+
     def listens(self, name):
         with contextlib.suppress(OSError):
             support.Wire(self.address(name)).close()
@@ -184,6 +187,7 @@ class Reload(Reloaded):
         """Broken ones among them; nothing is lost, and nothing grows."""
         self.write("one", "two")
         self.start()
+        before = self.descriptors()
         with Load([self.address("one")]) as load:
             for number in range(TIMES):
                 broken = number % 3 == 2
@@ -192,13 +196,12 @@ class Reload(Reloaded):
                            "[access x]\npeer = any\nallow = list get size exists del\n"
                            if number % 4 == 1 else "")
                 self.reload("not reloaded" if broken else "reloaded .*valve.ini")
-                if number == TIMES // 2:
-                    descriptors = len(os.listdir(f"/proc/{self.program.pid}/fd"))
         self.assertGreater(load.answered, TIMES)
         self.assertEqual((load.wrong, load.refused, load.again), ([], 0, 0))
-        self.write("one", "three", "four")
+        self.write("one", "two")
         self.reload()
-        self.assertLessEqual(abs(len(os.listdir(f"/proc/{self.program.pid}/fd")) - descriptors), 8)
+        # Besides what was open in the beginning: two files that the workers' caches keep.
+        support.wait_until(lambda: self.descriptors() <= before + 2 * 2, "nothing else is open")
         self.stop()
 
 
@@ -393,7 +396,7 @@ class Restart(Notified):
             self.assertEqual(support.error_code(wire.ask({"Del": "top"})), "denied")
         log = self.end(process)
         self.assertTrue((self.directory / "one").is_socket(), "it is not its own")
-        self.assertNotIn("warning", log)
+        self.assertNotIn("a socket named", log)
 
     def test_a_socket_for_nobody(self):
         process = self.start_next("one:other")

@@ -170,7 +170,7 @@ def check_swaps(test, sandbox):
     test.assertEqual(found, [])
     test.assertEqual(swapper.wait(), 0)
     test.assertEqual(int(swapper.stdout.read()), 2 * SWAPS)
-    test.assertGreater(asked[0], 100)
+    test.assertGreater(asked[0], 10)
     test.assertEqual((outside / "dir/victim").read_bytes(), SECRET)
     test.assertEqual((outside / "secret").read_bytes(), SECRET)
     print(f"{2 * SWAPS} swaps, {asked[0]} requests, sandbox = {sandbox}")

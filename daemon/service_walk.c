@@ -4,7 +4,7 @@
  * one goes on itself, those that have ended get part of what it has left.
  *
  * The pool has a walk for one batch, and works on none that was not ordered: while the caller waits
- * for its client, each stops at the end of its batch.
+ * for its client, each stops at the end of its batch, and holds no directory.
  */
 #include <config.h>
 
@@ -23,7 +23,8 @@
 struct walker {
     struct valve_job job; /* first: the pool knows no more of it */
     struct walk *walk;
-    bool may_rest;
+    bool rests; /* at the end of its batch it holds no directory */
+    bool only_rests;
     int result;
 };
 
@@ -33,8 +34,9 @@ static void walker_work(struct valve_job *job)
 {
     struct walker *walker = (struct walker *)job;
 
-    walker->result = walk_next_batch(walker->walk);
-    if (walker->may_rest || store_is_shortage(walker->result))
+    if (!walker->only_rests)
+        walker->result = walk_next_batch(walker->walk);
+    if (walker->rests || store_is_shortage(walker->result))
         walk_rest(walker->walk);
 }
 
@@ -123,6 +125,21 @@ static void share(struct walkers *walkers)
     }
 }
 
+/* Orders a walker's job. */
+static int order_walker(struct walkers *walkers, unsigned i)
+{
+    struct walker *walker = walkers->all[i];
+    int r;
+
+    walkers->all[i] = NULL; /* the pool's, if this fails */
+    r = valve_call_order(walkers->call, &walker->job);
+    if (r < 0)
+        return r;
+    walkers->all[i] = walker;
+    walkers->out[i] = &walker->job;
+    return 0;
+}
+
 /* Orders the next batch of each that has one. Returns how many are out, or an error. */
 static int order(struct walkers *walkers)
 {
@@ -131,20 +148,43 @@ static int order(struct walkers *walkers)
     walkers->failed = NULL;
     for (unsigned i = 0; i < WALKERS_MAX; i++) {
         struct walker *walker = walkers->all[i];
-        int r;
 
         if (!walkers->out[i] && walker && !walk_ended(walker->walk)) {
-            walker->may_rest = valve_reply_waits_for_client(walkers->call);
-            walkers->all[i] = NULL; /* the pool's, if this fails */
-            r = valve_call_order(walkers->call, &walker->job);
+            int r;
+
+            walker->rests = valve_reply_waits_for_client(walkers->call);
+            walker->only_rests = false;
+            r = order_walker(walkers, i);
             if (r < 0)
                 return r;
-            walkers->all[i] = walker;
-            walkers->out[i] = &walker->job;
         }
         out += walkers->out[i] != NULL;
     }
     return out;
+}
+
+/*
+ * Once the client is waited for, those whose batches were ordered before rest, too: while the batch
+ * of another is sent, nobody would ask for theirs.
+ */
+static int let_rest(struct walkers *walkers)
+{
+    int r = 0;
+
+    for (unsigned i = 0; i < WALKERS_MAX && r == 0; i++) {
+        struct walker *walker = walkers->all[i];
+        unsigned only;
+
+        if (!walkers->out[i] || walker->rests || !valve_reply_waits_for_client(walkers->call))
+            continue;
+        r = valve_call_await(walkers->call, &walkers->out[i], 1, &only);
+        if (r < 0)
+            break;
+        walkers->out[i] = NULL;
+        walker->rests = walker->only_rests = true;
+        r = order_walker(walkers, i);
+    }
+    return r;
 }
 
 /*
@@ -180,10 +220,10 @@ int walkers_next(struct walkers *walkers, struct walk **ret_walk)
 
     share(walkers);
     for (;;) {
-        int r = order(walkers);
+        int out = order(walkers), r = out < 0 ? out : let_rest(walkers);
 
-        if (r > 0)
-            r = await_batch(walkers, r);
+        if (r == 0 && out > 0)
+            r = await_batch(walkers, out);
         if (!store_is_shortage(r) || jobs_patience_is_over(&patience)) {
             *ret_walk = r == 0 && walkers->current ? walkers->current->walk : NULL;
             return r;

@@ -166,7 +166,8 @@ class Wire:
         else:
             self.socket = socket.socket(socket.AF_INET)
             self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            self.socket.bind((source, 0))
+            if source:
+                self.socket.bind((source, 0))
         self.socket.settimeout(DEADLINE)
         try:
             self.socket.connect(_socket_address(address))

@@ -43,11 +43,12 @@ class NeverReading(unittest.TestCase):
             self.assertLess(sent, PIPELINED)
         server.expect_descriptors(descriptors + 1)
 
-    def test_a_deep_list(self):
-        """The walk holds no directory while its client does not read, and loses nothing by that."""
+    @support.rows([("one directory", 1), ("several", 8)])
+    def test_a_deep_list(self, directories):
+        """The walks hold no directory while their client does not read, and lose nothing by that."""
         server = self.enterContext(support.Server())
         deep = "/".join(f"{number}{'d' * 60}" for number in range(20))
-        names = {f"{deep}/{'n' * 200}{number}" for number in range(1000)}
+        names = {f"{deep}/{number % directories}/{'n' * 200}{number}" for number in range(1200)}
         for name in names:
             server.write(name)
         with server.connect() as wire:

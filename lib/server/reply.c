@@ -204,7 +204,8 @@ int valve_reply_turn(struct valve_call *call)
 
 bool valve_reply_waits_for_client(const struct valve_call *call)
 {
-    return (call->connection->flags & VALVE_CONNECTION_BLOCKED) != 0;
+    return (call->connection->flags & VALVE_CONNECTION_BLOCKED) != 0 ||
+           valve_output_queued(call->connection) > 0;
 }
 
 /* Waits until the output has less than its bound, so that a piece may be added. */

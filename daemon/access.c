@@ -15,10 +15,7 @@
 
 #include "valve.h"
 
-/*
- * Rules that were in force at some time: as long as they are, or a connection has been judged by them
- * last.
- */
+/* Rules for as long as they are in force, or a connection has been judged by them last. */
 struct policy {
     struct config_rule *rules;
     size_t rule_count;
@@ -36,8 +33,8 @@ struct grants {
 
 struct access {
     pthread_mutex_t lock; /* of all policies, but for what is constant: scopes */
-    _Atomic(struct policy *)
-        current; /* to be looked into by who holds the lock, or counts as its */
+    /* To be looked into by who holds the lock, or counts as its. */
+    _Atomic(struct policy *) current;
     atomic_bool has_rules;
 };
 
@@ -144,7 +141,7 @@ int access_set_rules(struct access *access, struct config_rule *rules, size_t co
     policy->rules = rules;
     policy->rule_count = count;
     pthread_mutex_lock(&access->lock);
-    atomic_exchange(&access->current, policy);
+    atomic_store(&access->current, policy);
     atomic_store(&access->has_rules, count > 0);
     if (old && old->connections == 0)
         policy_free(old);
@@ -172,7 +169,7 @@ static int add_rule(struct grants *grants, const struct config_rule *rule)
     return r;
 }
 
-/* Those to whom the same rules apply may already be known: then theirs, and `made` is not needed. */
+/* Those to whom the same rules apply may already be known: then theirs, and `made` is not. */
 static struct grants *find_same(const struct policy *policy, const struct grants *made)
 {
     struct grants *known = policy->grants;
@@ -210,7 +207,7 @@ static struct grants *find_grants(struct policy *policy, const struct identity *
     return made;
 }
 
-/* What the rules in force grant to who is at the other end; the connection counts as theirs then. */
+/* What the rules in force grant to who is at the other end; his connection counts as theirs. */
 static int judge(struct access *access, int descriptor, struct grants **ret_grants)
 {
     struct grants *grants = NULL;

@@ -53,12 +53,6 @@ static int add_groups_of(struct identity *identity, const char *word)
     return r;
 }
 
-/* A network of one address is somebody. */
-static bool is_one(const struct valve_network *network)
-{
-    return network->bits == (network->family == AF_INET ? 32 : 128);
-}
-
 static int add_word(struct identity *identity, const char *word, struct valve_error *error)
 {
     struct config_problem problem;
@@ -80,7 +74,7 @@ static int add_word(struct identity *identity, const char *word, struct valve_er
         identity->is_local = true;
         return add_group(identity, peer.first);
     case CONFIG_PEER_ADDRESS:
-        if (!is_one(&peer.network))
+        if (!valve_network_is_one(&peer.network))
             return refuse(error, "a network is nobody in particular: name one address");
         identity->address = peer.network;
         return 0;

@@ -19,8 +19,8 @@ struct access_question {
 
 /*
  * Prints the verdict of each listener that such a peer can come by, and why. 1: one of them grants
- * the call; 0: none; -EINVAL: the question makes no sense, as *ret_error says; -ENOMEM. Looks up users
- * and groups, which may wait.
+ * the call; 0: none; -EINVAL: the question makes no sense, as *ret_error says; -ENOMEM. Looks up
+ * users and groups, which may wait.
  */
 int access_check(const struct config *config, const struct access_question *question, FILE *stream,
                  struct valve_error *ret_error);

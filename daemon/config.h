@@ -255,7 +255,7 @@ void config_resolve(struct config *config, unsigned cpus, uint64_t descriptor_li
  */
 int config_dump(const struct config *config, FILE *stream);
 
-/* What the peers of a listener may do at most: its `allow`, without what is switched off for all. */
+/* What the peers of a listener may do at most: its `allow`, less what is switched off for all. */
 unsigned config_allows(const struct config_listener *listener, bool deletes);
 
 /*

@@ -7,7 +7,6 @@
 #include "daemon/config_internal.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -174,12 +173,6 @@ const struct config_type config_peers_type = {parse_peers, format_peers, release
 
 /* ---- paths ---- */
 
-static void release_prefix(void *value)
-{
-    free(*(char **)value);
-    *(char **)value = NULL;
-}
-
 static int parse_prefix(const struct config_key *key, const char *text, void *value,
                         struct config_problem *problem)
 {
@@ -192,17 +185,13 @@ static int parse_prefix(const struct config_key *key, const char *text, void *va
     copy = strdup(text);
     if (copy == NULL)
         return -ENOMEM;
-    release_prefix(value);
+    config_release_path(value);
     *(char **)value = copy;
     return 0;
 }
 
-static void format_prefix(const void *value, char *text, size_t size)
-{
-    snprintf(text, size, "%s", *(char *const *)value);
-}
-
-const struct config_type config_prefix_type = {parse_prefix, format_prefix, release_prefix};
+const struct config_type config_prefix_type = {parse_prefix, config_format_path,
+                                               config_release_path};
 
 /* ---- rules ---- */
 

@@ -118,6 +118,10 @@ int config_parse_peer(const char *word, struct config_peer *ret_peer,
 int config_refuse(struct config_problem *problem, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* Of a type whose values are text in memory of their own. */
+void config_release_path(void *value);
+void config_format_path(const void *value, char *text, size_t size);
+
 /* Says in *problem why a user or group could not be found; -ENOMEM is passed on. */
 int config_refuse_account(struct config_problem *problem, const char *kind, const char *name,
                           int error);

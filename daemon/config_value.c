@@ -116,7 +116,7 @@ const struct config_type config_sandbox_type = {parse_sandbox, format_sandbox, N
 
 /* ---- paths ---- */
 
-static void release_path(void *value)
+void config_release_path(void *value)
 {
     free(*(char **)value);
     *(char **)value = NULL;
@@ -138,17 +138,17 @@ static int parse_path(const struct config_key *key, const char *text, void *valu
     copy = strdup(text);
     if (copy == NULL)
         return -ENOMEM;
-    release_path(value);
+    config_release_path(value);
     *(char **)value = copy;
     return 0;
 }
 
-static void format_path(const void *value, char *text, size_t size)
+void config_format_path(const void *value, char *text, size_t size)
 {
     snprintf(text, size, "%s", *(char *const *)value);
 }
 
-const struct config_type config_path_type = {parse_path, format_path, release_path};
+const struct config_type config_path_type = {parse_path, config_format_path, config_release_path};
 
 /* ---- lists of shell patterns ---- */
 

@@ -21,8 +21,8 @@ bool confine_allows(const struct config *config, const struct log *log);
 
 /*
  * The main thread gives up what it does not need to look after its sockets and its configuration.
- * With all open that is opened once, and before any thread is started. False, and logged, where that
- * fails and has to succeed.
+ * With all open that is opened once, and before any thread is started. False, and logged, where
+ * that fails and has to succeed.
  */
 bool confine_process(struct confinement *confinement);
 

@@ -81,8 +81,8 @@ struct known_table {
 };
 
 /*
- * Lists for about `most`, places for `room`, of which those are taken out but held have one, too. 0,
- * -ENOMEM or -EIO: then, too, fini frees what there is.
+ * Lists for about `most`, places for `room`, of which those that are taken out but held have one,
+ * too. 0, -ENOMEM or -EIO: then, too, fini frees what there is.
  */
 int known_table_init(struct known_table *table, size_t most, size_t room);
 void known_table_fini(struct known_table *table); /* of one that is empty */

@@ -417,8 +417,8 @@ static void on_watchdog(void *context)
 }
 
 /*
- * SIGHUP means that the terminal is gone, where there is one, and "reload" to a daemon. One that was
- * started to ignore it, by nohup(1), does.
+ * SIGHUP means that the terminal is gone, where there is one, and "reload" to a daemon. One that
+ * was started to ignore it, by nohup(1), does.
  */
 static int handle_hangup(struct valved *valved)
 {

@@ -20,8 +20,9 @@ struct sandbox {
 };
 
 /*
- * Becomes this user for good, with his groups, if the process is root's and he is another. Privileges
- * do not come back by what it executes either. Before any thread is started. 0 or -errno.
+ * Becomes this user for good, with his groups, if the process is root's and he is another.
+ * Privileges do not come back by what it executes either. Before any thread is started. 0 or
+ * -errno.
  */
 int sandbox_become(const char *name, uid_t user, gid_t group);
 

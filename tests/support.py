@@ -258,16 +258,32 @@ def _socket_address(address):
     return host, int(port)
 
 
+def handing_over(sockets, names, environment):
+    """What a program is started by that finds these sockets, as systemd passes them."""
+    spare = [10 + place for place in range(len(sockets))]  # none of these is where one has to be
+    moves = [f"exec {to}<&{each.fileno()}" for to, each in zip(spare, sockets)]
+    moves += [f"exec {3 + place}<&{number} {number}<&-" for place, number in enumerate(spare)]
+    variables = environment | {"LISTEN_FDS": len(sockets), "LISTEN_FDNAMES": names}
+    return ["bash", "-c", "; ".join([*moves, "export LISTEN_PID=$$", 'exec env "$@"']), "bash",
+            *(f"{name}={value}" for name, value in variables.items())]
+
+
 class Program:
     """A running valved, whatever its options; what it logs is kept."""
 
-    def __init__(self, *arguments, unprivileged=False, environment=None, program=VALVED):
+    def __init__(self, *arguments, unprivileged=False, environment=None, program=VALVED,
+                 sockets=(), names=""):
         # A root that has lost its capabilities is bound by permissions like everybody else.
         prefix = (["setpriv", "--bounding-set=-all", "--inh-caps=-all"]
                   if unprivileged and os.geteuid() == 0 else [])
+        environment = environment or {}
+        if sockets:
+            prefix += handing_over(sockets, names, environment)
+            environment = {}
         self.process = subprocess.Popen(
-            [*prefix, *WRAPPER, str(program), *AS_ROOT, *map(str, arguments)], stdin=subprocess.DEVNULL,
-            stderr=subprocess.PIPE, env=dict(os.environ, **(environment or {})))
+            [*prefix, *WRAPPER, str(program), *AS_ROOT, *map(str, arguments)],
+            stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, env=os.environ | environment,
+            pass_fds=[each.fileno() for each in sockets])
         self._lines = []
         self._more = threading.Condition()
         self._reader = threading.Thread(target=self._read_log)

@@ -368,53 +368,43 @@ class Restart(Notified):
             self.configuration.read_text().replace(self.address("tcp"), self.tcp_address))
 
     def start_next(self, names="one:tcp"):
-        """With the sockets as descriptors 3 and 4, which a shell in between can arrange."""
-        program = [*support.WRAPPER, support.VALVED, *support.AS_ROOT, "-c", self.configuration]
-        process = subprocess.Popen(
-            ["bash", "-c", f"exec 3<&{self.local.fileno()} 4<&{self.tcp.fileno()}; "
-             'export LISTEN_PID=$$; exec "$@"', "bash", *map(str, program)],
-            pass_fds=(self.local.fileno(), self.tcp.fileno()), stderr=subprocess.PIPE, text=True,
-            env=os.environ | self.environment | {"LISTEN_FDS": "2", "LISTEN_FDNAMES": names})
-        self.addCleanup(process.stderr.close)
-        self.addCleanup(process.wait)
-        self.addCleanup(process.kill)
-        return process
+        program = support.Program("-c", self.configuration, environment=self.environment,
+                                  sockets=(self.local, self.tcp), names=names)
+        self.addCleanup(program.kill)
+        return program
 
-    def end(self, process):
-        process.send_signal(signal.SIGTERM)
-        log = process.stderr.read()
-        self.assertEqual(process.wait(support.DEADLINE), 0, log)
-        return log
+    def end(self, program):
+        program.signal(signal.SIGTERM)
+        self.assertEqual(program.wait(), 0, program.log)
 
     def test_sockets_are_taken_over(self):
-        process = self.start_next()
+        program = self.start_next()
         self.expect(READY="1")
         for address in self.address("one"), self.tcp_address:
             with support.Wire(address) as wire:
                 self.assertEqual(wire.ask({"Get": "top"}), {"Content": b"top"})
         with support.Wire(self.tcp_address) as wire:  # by its section's rules
             self.assertEqual(support.error_code(wire.ask({"Del": "top"})), "denied")
-        log = self.end(process)
+        self.end(program)
         self.assertTrue((self.directory / "one").is_socket(), "it is not its own")
-        self.assertNotIn("a socket named", log)
+        self.assertNotIn("a socket named", program.log)
 
     def test_a_socket_for_nobody(self):
-        process = self.start_next("one:other")
-        while "a socket named other was given" not in (line := process.stderr.readline()):
-            self.assertTrue(line)
-        process.kill()
+        program = self.start_next("one:other")
+        program.wait_for_log("a socket named other was given")
+        program.kill()
 
     def test_restarts_under_load(self):
         """Nobody is refused, and what was not answered is when it is asked again."""
-        process = self.start_next()
+        program = self.start_next()
         self.expect(READY="1")
         with Load([self.address("one"), self.tcp_address]) as load:
             for _ in range(TIMES):
                 following = self.start_next()
                 self.expect(READY="1")
-                self.end(process)
-                process = following
-        self.end(process)
+                self.end(program)
+                program = following
+        self.end(program)
         print(f"{TIMES} restarts, {load.answered} answers, {load.refused} refused, "
               f"{load.again} connections asked again, {len(load.wrong)} wrong")
         self.assertGreater(load.answered, TIMES)

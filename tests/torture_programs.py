@@ -5,8 +5,10 @@ import errno
 import fcntl
 import os
 import pathlib
-import stat
+import select
 import signal
+import socket
+import stat
 import subprocess
 import unittest
 
@@ -30,6 +32,7 @@ class StartAndStop(unittest.TestCase):
         self.socket = self.directory / "socket"
         self.configuration = self.directory / "valve.ini"
         self.arguments = []
+        self.sockets, self.names = (), ""
         group = "daemon"
         self.configuration.write_text(f"""
             [server]
@@ -62,7 +65,8 @@ class StartAndStop(unittest.TestCase):
         environment = self.injector.environment | {
             "NOTIFY_SOCKET": f"{self.directory}/notify", "JOURNAL_STREAM": "1:2",
             "WATCHDOG_USEC": "3000"}
-        return support.Program("-c", self.configuration, *self.arguments, environment=environment)
+        return support.Program("-c", self.configuration, *self.arguments, environment=environment,
+                               sockets=self.sockets, names=self.names)
 
     def wait_until_it_answers(self, program, starving=False):
         """Or has ended, or, if it is starving, listens: it can do no more."""
@@ -74,7 +78,16 @@ class StartAndStop(unittest.TestCase):
                 return converse(f"unix:{self.socket}", CONVERSATIONS["small"], strict=False)
             return program.process.poll() is not None
 
-        support.wait_until(look, "it answers or ends")
+        def look_at(wire):
+            """Others have made it listen: that alone says nothing."""
+            return select.select([wire.socket], [], [], 0.02)[0] or program.process.poll() is not None
+
+        if not self.sockets:
+            support.wait_until(look, "it answers or ends")
+        else:
+            with support.Wire(f"unix:{self.socket}") as wire:
+                wire.request(1, {"Exists": "small"})
+                support.wait_until(lambda: look_at(wire), "it answers or ends")
 
     def answers_well(self, program):
         """Or ends: it listens before all else is made, so a client may come and still be left."""
@@ -100,7 +113,8 @@ class StartAndStop(unittest.TestCase):
                                 or last and last[1] in torture.WRITERS, "it says nothing")
         finally:
             program.kill()
-            self.socket.unlink(missing_ok=True)
+            if not self.sockets:
+                self.socket.unlink(missing_ok=True)
 
     def test_start(self):
         each_fault(self.injector, self, self.run_once,
@@ -120,6 +134,21 @@ class StartAndStop(unittest.TestCase):
 
         each_fault(self.injector, self, attempt,
                    calls={"lstat", "socket", "connect", "close", "unlink", "bind", "listen"})
+
+    def test_start_with_sockets(self):
+        """Of others: they are used in place of its own, but for one that is for nobody."""
+        def give(given, address):
+            given.bind(address)
+            given.listen()
+            return given
+
+        with contextlib.closing(torture.unix_socket()) as local, socket.socket() as tcp, \
+                socket.socket() as useless:
+            self.sockets = give(local, str(self.socket)), give(tcp, ("127.0.0.1", 0)), useless
+            self.names = "local:4:nobody"
+            each_fault(self.injector, self, self.run_once,
+                       calls={"getsockopt", "getsockname", "fcntl", "close", "calloc", "setsockopt",
+                              "sd_listen_fds_with_names"})
 
     @rows([(str(first), first) for first in range(1, 300, 60)])
     def test_start_without_any_memory(self, first):

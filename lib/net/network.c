@@ -106,6 +106,11 @@ struct valve_network valve_network_of(const struct sockaddr *address)
     return network;
 }
 
+bool valve_network_is_one(const struct valve_network *network)
+{
+    return network->bits == bits_of(network->family);
+}
+
 bool valve_network_holds(const struct valve_network *outer, const struct valve_network *inner)
 {
     return outer->family != AF_UNSPEC && outer->family == inner->family &&

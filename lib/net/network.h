@@ -25,6 +25,9 @@ int valve_network_parse(const char *text, struct valve_network *ret_network,
 /* The network whose only member is this address; an IPv4 one that IPv6 carries is itself. */
 struct valve_network valve_network_of(const struct sockaddr *address);
 
+/* Whether it has one member only. */
+bool valve_network_is_one(const struct valve_network *network);
+
 /* Whether all of `inner` is in `outer`. */
 bool valve_network_holds(const struct valve_network *outer, const struct valve_network *inner);
 

@@ -18,10 +18,11 @@ struct valve_listening {
 };
 
 /*
- * Takes a socket over that listens already, or binds and listens, non-blocking, closed on exec. A Unix socket's file on which nobody answers is
- * replaced; one on which somebody does is not. The kernel ends a TCP connection that is accepted
- * here once its peer's machine has not answered for a minute more than `send_timeout` ns (which
- * count as a minute at least). 0 or -errno, explained in *ret_error.
+ * Takes a socket over that listens already, or binds and listens, non-blocking, closed on exec. A
+ * Unix socket's file on which nobody answers is replaced; one on which somebody does is not. The
+ * kernel ends a TCP connection that is accepted here once its peer's machine has not answered for a
+ * minute more than `send_timeout` ns (which count as a minute at least). 0 or -errno, explained in
+ * *ret_error.
  */
 int valve_listening_open(struct valve_listening *listening,
                          const struct valve_listener_options *options, uint64_t send_timeout,

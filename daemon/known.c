@@ -13,6 +13,7 @@
 #include <sys/random.h>
 
 #define REST_WORTH 256 /* names that were taken in since pages went back last */
+#define PATH_STEP  256 /* of few sizes: the heap's caches keep some blocks of each */
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
@@ -102,7 +103,7 @@ static bool set_path(struct known *known, const char *path, size_t size)
     char *copy = known->path.in_place;
 
     if (size >= KNOWN_PATH_SHORT)
-        copy = known->path.elsewhere = malloc(size + 1);
+        copy = known->path.elsewhere = malloc(size / PATH_STEP * PATH_STEP + PATH_STEP);
     if (!copy)
         return false;
     memcpy(copy, path, size);

@@ -137,9 +137,12 @@ int walk_grow(void **data, size_t *room, size_t used, size_t more, size_t size)
         wanted *= 2;
     if (wanted == *room)
         return 0;
-    bigger = realloc(*data, wanted * size);
+    bigger = malloc(wanted * size);
     if (!bigger)
         return -ENOMEM;
+    if (used > 0)
+        memcpy(bigger, *data, used * size);
+    free(*data);
     *data = bigger;
     *room = wanted;
     return 0;

@@ -8,7 +8,8 @@
 
 #include "valve.h"
 
-#define HEAP_OWN 32 /* bytes that the heap may add to a block: with them it is whole pages */
+#define ROOM_LEAST 1024 /* blocks of less the heap's caches keep, some of each size */
+#define HEAP_OWN   32   /* bytes that the heap may add to a block: with them it is whole pages */
 
 /* Of each size so many stay with the worker; the heap has the rest. */
 static const struct {
@@ -30,7 +31,8 @@ static enum valve_buffer_class class_for(size_t size)
 
 static struct valve_buffer *allocate(enum valve_buffer_class class, size_t capacity)
 {
-    struct valve_buffer *buffer = malloc(sizeof *buffer + capacity);
+    size_t room = capacity > ROOM_LEAST ? capacity : ROOM_LEAST;
+    struct valve_buffer *buffer = malloc(sizeof *buffer + room);
 
     if (buffer != NULL)
         *buffer = (struct valve_buffer){.capacity = capacity, .class = class};

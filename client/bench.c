@@ -182,6 +182,8 @@ static void measure(struct session *session, struct load_valve *valve)
     const char *problem = "";
     int r;
 
+    load.tls = session->tls;
+    load.tls_name = session->options->tls.name;
     load.goes_on = goes_on;
     load.context = &bench;
     (void)valve_address_parse(session->options->address, &address, &problem); /* it has been used */

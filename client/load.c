@@ -312,17 +312,36 @@ static void conclude(struct load *load)
 
 /* ---- Beginning and end ----------------------------------------------------------------------- */
 
+static int secure(struct load *load, struct valve_transport *transport,
+                  const struct valve_address *address, uint64_t deadline)
+{
+    char host[VALVE_ADDRESS_TEXT];
+
+    if (load->options->tls == NULL)
+        return 0;
+    valve_address_host(address, host);
+    return valve_transport_secure(transport, load->options->tls,
+                                  load->options->tls_name != NULL ? load->options->tls_name : host,
+                                  deadline, &load->result->problem);
+}
+
 static int open_connection(struct load *load, const struct valve_address *address)
 {
     struct load_connection *connection = &load->connections[load->opened];
     struct valve_transport transport;
-    int r = valve_transport_connect(&transport, address, now() + load->options->timeout);
+    uint64_t deadline = now() + load->options->timeout;
+    int r = valve_transport_connect(&transport, address, deadline);
 
     if (r < 0)
         return r;
+    r = secure(load, &transport, address, deadline);
+    if (r < 0) {
+        valve_transport_close(&transport);
+        return r;
+    }
     load->opened++;
-    r = load_connection_init(connection, &load->shared, transport.socket,
-                             !valve_address_is_unix(address));
+    r = load_connection_init(connection, &load->shared, &transport,
+                             !valve_address_is_unix(address) && transport.tls == NULL);
     if (r < 0) {
         valve_transport_close(&transport);
         return r;
@@ -373,8 +392,10 @@ int load_run(const struct valve_address *address, const struct load_protocol *pr
         drive(&load);
         conclude(&load);
     } else {
-        snprintf(ret_result->problem.text, sizeof ret_result->problem.text, "%s: %s", address->text,
-                 strerrordesc_np(-r));
+        struct valve_error why = ret_result->problem;
+
+        snprintf(ret_result->problem.text, sizeof ret_result->problem.text, "%s: %.300s",
+                 address->text, why.text[0] != '\0' ? why.text : strerrordesc_np(-r));
     }
     clean_up(&load);
     return r;

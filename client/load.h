@@ -73,12 +73,14 @@ struct load_result {
 
 struct load_options {
     uint32_t connections;
-    uint32_t depth;    /* most requests in flight on each */
-    uint64_t rate;     /* requests a second over all of them; 0: a closed loop */
-    uint64_t warm_up;  /* ns before measuring begins */
-    uint64_t duration; /* ns of measuring; UINT64_MAX: no end */
-    uint64_t requests; /* end after so many answers; 0: no end */
-    uint64_t timeout;  /* ns without any answer after which the server is given up */
+    uint32_t depth;              /* most requests in flight on each */
+    uint64_t rate;               /* requests a second over all of them; 0: a closed loop */
+    uint64_t warm_up;            /* ns before measuring begins */
+    uint64_t duration;           /* ns of measuring; UINT64_MAX: no end */
+    uint64_t requests;           /* end after so many answers; 0: no end */
+    const struct valve_tls *tls; /* NULL: without */
+    const char *tls_name;        /* whom the server has to be; NULL: its address */
+    uint64_t timeout;            /* ns without any answer after which the server is given up */
 
     /* Called every `interval`; `so_far` lacks what is only known at the end. Whether to go on. */
     uint64_t interval;

@@ -15,7 +15,7 @@
 /* ---- Beginning and end ----------------------------------------------------------------------- */
 
 int load_connection_init(struct load_connection *connection, const struct load_shared *shared,
-                         int socket, bool discards)
+                         const struct valve_transport *transport, bool discards)
 {
     *connection = (struct load_connection){
         .socket = -1,
@@ -30,12 +30,15 @@ int load_connection_init(struct load_connection *connection, const struct load_s
         return -ENOMEM;
     for (uint32_t i = 0; i < shared->depth; i++)
         connection->order[i] = i;
-    connection->socket = socket;
+    connection->socket = transport->socket;
+    connection->tls = transport->tls;
     return 0;
 }
 
 void load_connection_shut(struct load_connection *connection)
 {
+    valve_tls_session_free(connection->tls);
+    connection->tls = NULL;
     if (connection->socket >= 0)
         close(connection->socket);
     connection->socket = -1;
@@ -84,15 +87,29 @@ bool load_connection_ask(struct load_connection *connection, struct load_shared 
     return true;
 }
 
+/* As send(2), but for errors, which are negative. */
+static ssize_t send_some(struct load_connection *connection)
+{
+    const uint8_t *data = connection->output + connection->start;
+    size_t size = connection->end - connection->start;
+    ssize_t sent;
+
+    if (connection->tls != NULL)
+        return valve_tls_session_write(connection->tls, data, size);
+    do
+        sent = send(connection->socket, data, size, MSG_NOSIGNAL);
+    while (sent < 0 && errno == EINTR);
+    return sent < 0 ? -errno : sent;
+}
+
 int load_connection_send(struct load_connection *connection)
 {
     while (connection->start < connection->end) {
-        ssize_t sent = send(connection->socket, connection->output + connection->start,
-                            connection->end - connection->start, MSG_NOSIGNAL);
+        ssize_t sent = send_some(connection);
 
-        if (sent < 0 && errno != EINTR)
-            return -errno;
-        connection->start += sent > 0 ? (size_t)sent : 0;
+        if (sent < 0)
+            return (int)sent;
+        connection->start += (size_t)sent;
     }
     connection->start = connection->end = 0;
     return 0;
@@ -176,17 +193,30 @@ static int take(struct load_connection *connection, struct load_shared *shared, 
     return 0;
 }
 
-int load_connection_receive(struct load_connection *connection, struct load_shared *shared,
-                            uint64_t *ret_time, const char **ret_problem)
+/* Likewise; what is discarded need not be written to `data`. */
+static ssize_t receive_some(struct load_connection *connection, uint8_t *data, bool discards)
+{
+    ssize_t size;
+
+    if (connection->tls != NULL) {
+        size = valve_tls_session_read(connection->tls, data, LOAD_INPUT_ROOM);
+        return size == -EBUSY ? -EAGAIN : size;
+    }
+    size = recv(connection->socket, data, LOAD_INPUT_ROOM, discards ? MSG_TRUNC : 0);
+    return size < 0 ? -errno : size;
+}
+
+static int receive_once(struct load_connection *connection, struct load_shared *shared,
+                        uint64_t *ret_time, const char **ret_problem)
 {
     uint8_t *input = shared->input + LOAD_HEAD_ROOM, *data = input - connection->head_used;
     /* A long body need not be copied to be passed over, where the socket knows how. */
     bool discards = connection->discards && connection->body >= LOAD_INPUT_ROOM;
-    ssize_t size = recv(connection->socket, input, LOAD_INPUT_ROOM, discards ? MSG_TRUNC : 0);
+    ssize_t size = receive_some(connection, input, discards);
 
     *ret_time = now();
     if (size < 0)
-        return errno == EAGAIN || errno == EINTR ? 0 : -errno;
+        return size == -EAGAIN || size == -EINTR ? 0 : (int)size;
     if (size == 0)
         return connection->body > 0 || connection->head_used > 0 ? -ECONNABORTED : -ENODATA;
     shared->result->bytes += (uint64_t)size;
@@ -199,4 +229,15 @@ int load_connection_receive(struct load_connection *connection, struct load_shar
     size += (ssize_t)connection->head_used;
     connection->head_used = 0;
     return take(connection, shared, data, (size_t)size, *ret_time, ret_problem);
+}
+
+int load_connection_receive(struct load_connection *connection, struct load_shared *shared,
+                            uint64_t *ret_time, const char **ret_problem)
+{
+    int r;
+
+    do /* under TLS: until nothing is left of which the socket will not tell */
+        r = receive_once(connection, shared, ret_time, ret_problem);
+    while (r == 0 && connection->tls != NULL && valve_tls_session_has_more(connection->tls));
+    return r;
 }

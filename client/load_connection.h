@@ -5,6 +5,7 @@
 #ifndef VALVECTL_LOAD_CONNECTION_H
 #define VALVECTL_LOAD_CONNECTION_H
 
+#include "client/transport.h"
 #include "load.h"
 
 #define LOAD_INPUT_ROOM ((size_t)256 * 1024)
@@ -15,12 +16,13 @@ struct load_slot {
 };
 
 struct load_connection {
-    int socket;              /* -1: it has ended */
-    bool discards;           /* the socket can drop bytes without copying them */
-    struct load_slot *slots; /* as many as the depth */
-    uint32_t *order;         /* a ring of slots: free ones from `taken` to `given` + depth */
-    uint64_t taken, given;   /* how many were ever taken from there, and given back */
-    uint8_t *output;         /* bytes start..end are to be sent */
+    int socket;                    /* -1: it has ended */
+    struct valve_tls_session *tls; /* or NULL */
+    bool discards;                 /* the socket can drop bytes without copying them */
+    struct load_slot *slots;       /* as many as the depth */
+    uint32_t *order;               /* a ring of slots: free ones from `taken` to `given` + depth */
+    uint64_t taken, given;         /* how many were ever taken from there, and given back */
+    uint8_t *output;               /* bytes start..end are to be sent */
     size_t start, end;
     uint8_t *head; /* of an answer, a part that has come */
     size_t head_used;
@@ -41,9 +43,9 @@ struct load_shared {
     bool dry;            /* the protocol has nothing more to ask for */
 };
 
-/* 0 or -ENOMEM. Takes the socket over only then. */
+/* 0 or -ENOMEM. Takes the socket, and its TLS, over only then. */
 int load_connection_init(struct load_connection *connection, const struct load_shared *shared,
-                         int socket, bool discards);
+                         const struct valve_transport *transport, bool discards);
 /* Closes the socket. What was in flight is forgotten. */
 void load_connection_shut(struct load_connection *connection);
 void load_connection_fini(struct load_connection *connection);
@@ -61,7 +63,7 @@ bool load_connection_ask(struct load_connection *connection, struct load_shared 
 int load_connection_send(struct load_connection *connection);
 
 /*
- * Receives once and counts the answers that end with that, all at the time that is returned in
+ * Receives what has come and counts the answers that end with that, all at the time that is returned in
  * *ret_time. 0; -ENODATA: the server ended it; -ECONNABORTED: within an answer; another negative
  * errno; what is wrong is then said in *ret_problem, unless the errno does.
  */

@@ -29,7 +29,7 @@
 #define LONGEST             (UINT64_C(100) * 365 * 24 * 3600 * 1000) /* milliseconds */
 
 /* Options that are only long have a capital letter that is no short option. */
-#define GLOBAL      "HthV"
+#define GLOBAL      "HthVTEKAN"
 #define JSON        'J'
 #define FILES_FROM  'F'
 #define NO_SYNC     'S'
@@ -37,10 +37,20 @@
 #define DURATION    'D'
 #define WARM_UP     'W'
 #define MIX         'M'
+#define TLS         'T'
+#define CERTIFICATE 'E'
+#define KEY         'K'
+#define AUTHORITIES 'A'
+#define SERVER_NAME 'N'
 
 static const struct option long_options[] = {
     {"host", required_argument, NULL, 'H'},
     {"timeout", required_argument, NULL, 't'},
+    {"tls", no_argument, NULL, TLS},
+    {"cert", required_argument, NULL, CERTIFICATE},
+    {"key", required_argument, NULL, KEY},
+    {"ca", required_argument, NULL, AUTHORITIES},
+    {"server-name", required_argument, NULL, SERVER_NAME},
     {"help", no_argument, NULL, 'h'},
     {"version", no_argument, NULL, 'V'},
     {"long", no_argument, NULL, 'l'},
@@ -180,6 +190,28 @@ static int apply_load(struct options *options, int letter, char *argument)
     }
 }
 
+/* Options of TLS: each of them asks for it. */
+static int apply_tls(struct options *options, int letter, char *argument)
+{
+    options->tls.is_wanted = true;
+    switch (letter) {
+    case CERTIFICATE:
+        options->tls.certificate = argument;
+        return 0;
+    case KEY:
+        options->tls.key = argument;
+        return 0;
+    case AUTHORITIES:
+        options->tls.authorities = argument;
+        return 0;
+    case SERVER_NAME:
+        options->tls.name = argument;
+        return 0;
+    default: /* TLS */
+        return 0;
+    }
+}
+
 static int apply(struct options *options, int letter, char *argument)
 {
     switch (letter) {
@@ -188,6 +220,12 @@ static int apply(struct options *options, int letter, char *argument)
         return 0;
     case 't':
         return parse_duration("--timeout", argument, &options->timeout);
+    case TLS:
+    case CERTIFICATE:
+    case KEY:
+    case AUTHORITIES:
+    case SERVER_NAME:
+        return apply_tls(options, letter, argument);
     case 'l':
         options->detailed = true;
         return 0;
@@ -233,6 +271,12 @@ static void print_help(void)
          "                       " DEFAULT_ADDRESS "\n"
          "                       (status: VALVE_METRICS, or " DEFAULT_METRICS ")\n"
          "  -t, --timeout TIME   give up when nothing moves for so long (60s)\n"
+         "      --tls            speak TLS; so do the others of these\n"
+         "      --ca FILE        who has to have signed the server's certificate (PEM); default:\n"
+         "                       whom this system believes\n"
+         "      --cert FILE      one's own certificate (PEM), for servers that ask for one\n"
+         "      --key FILE       its private key (PEM)\n"
+         "      --server-name N  whom the server's certificate has to name; default: the address\n"
          "  -h, --help           show this\n"
          "  -V, --version        show the version\n\n"
          "  --json               one JSON object a line\n"
@@ -310,6 +354,19 @@ static const struct command *find_command(const char *name)
     return NULL;
 }
 
+static int check_tls(const struct options *options)
+{
+    if (!options->tls.is_wanted)
+        return 0;
+    if (options->command->of_metrics)
+        return usage_error("%s speaks no TLS", options->command->name);
+    if ((options->tls.certificate == NULL) != (options->tls.key == NULL))
+        return usage_error("--cert and --key belong together");
+    if (strncmp(options->address, "unix:", 5) == 0)
+        return usage_error("TLS is for TCP: name its address by --host, or VALVE_HOST");
+    return 0;
+}
+
 static int check_names(const struct options *options)
 {
     const struct command *command = options->command;
@@ -375,7 +432,9 @@ int options_parse(int argc, char **argv, struct options *ret_options)
             options.address = default_address(options.command);
         options.names = argv + optind;
         options.name_count = (size_t)(argc - optind);
-        r = check_names(&options);
+        r = check_tls(&options);
+        if (r == 0)
+            r = check_names(&options);
         if (r == 0 && options.command->check != NULL)
             r = options.command->check(&options);
     }

@@ -17,6 +17,13 @@ struct command; /* one subcommand: see commands.h */
 struct options {
     const struct command *command; /* NULL: only help or version was asked for */
     const char *address;
+    struct {
+        bool is_wanted;          /* the server is spoken with under TLS */
+        const char *certificate; /* --cert, or NULL */
+        const char *key;         /* --key, or NULL */
+        const char *authorities; /* --ca; NULL: the system's */
+        const char *name;        /* --server-name; NULL: the address */
+    } tls;
     uint64_t timeout;         /* ns without progress after which the server is given up */
     bool json;                /* --json */
     bool nul;                 /* -0 */

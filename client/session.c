@@ -18,6 +18,23 @@ uint64_t session_deadline(const struct session *session)
     return now() + session->options->timeout;
 }
 
+/* What TLS needs of files. 0, or it was said what is wrong. */
+static int read_tls(struct session *session)
+{
+    const struct options *options = session->options;
+    const struct valve_tls_options files = {.certificate = options->tls.certificate,
+                                            .key = options->tls.key,
+                                            .authorities = options->tls.authorities};
+    struct valve_error error;
+    int r = options->tls.is_wanted ? valve_tls_new_client(&files, &session->tls, &error) : 0;
+
+    if (r < 0) {
+        complain("%s", error.text);
+        tally_end(&session->tally, STATUS_LOCAL);
+    }
+    return r;
+}
+
 int session_open(struct session *session, const struct options *options)
 {
     struct valve_error error = {{0}};
@@ -28,10 +45,16 @@ int session_open(struct session *session, const struct options *options)
     valve_arena_init(&session->arena, NULL, 0, ARENA_LIMIT);
     if (options->command->of_metrics)
         return 0;
-    r = valve_client_connect(options->address, session_deadline(session), &session->client, &error);
+    r = read_tls(session);
+    if (r < 0)
+        return r;
+    r = valve_client_connect_tls(options->address, session->tls, options->tls.name,
+                                 session_deadline(session), &session->client, &error);
     if (r < 0) {
         complain("cannot connect to %s", error.text);
-        tally_end(&session->tally, status_of_failure(r, error.text));
+        /* Who could not show who he is, or would not have it, has not been spoken with. */
+        tally_end(&session->tally,
+                  r == -EPROTO ? STATUS_CONNECTION : status_of_failure(r, error.text));
     }
     return r;
 }
@@ -47,6 +70,7 @@ static void note_output(struct session *session)
 enum status session_close(struct session *session)
 {
     valve_client_free(session->client);
+    valve_tls_free(session->tls);
     valve_arena_fini(&session->arena);
     (void)output_close(&session->output);
     note_output(session);

@@ -13,6 +13,7 @@
 
 struct session {
     const struct options *options;
+    struct valve_tls *tls; /* NULL: there is none */
     struct valve_client *client;
     struct valve_arena arena; /* for one reply, or one element of a list, at a time */
     struct output output;

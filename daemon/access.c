@@ -50,6 +50,14 @@ static bool is_of_group(const struct identity *identity, gid_t group)
     return false;
 }
 
+static bool has_name(const struct valve_certificate *certificate, const char *name)
+{
+    for (char **each = certificate->names; *each; each++)
+        if (strcmp(*each, name) == 0)
+            return true;
+    return false;
+}
+
 static bool is_peer(const struct config_peer *peer, const struct identity *identity)
 {
     switch (peer->kind) {
@@ -59,6 +67,11 @@ static bool is_peer(const struct config_peer *peer, const struct identity *ident
         return identity->is_local && identity->user >= peer->first && identity->user <= peer->last;
     case CONFIG_PEER_GROUP:
         return identity->is_local && is_of_group(identity, peer->first);
+    case CONFIG_PEER_NAME:
+        return identity->certificate && identity->certificate->common_name &&
+               strcmp(identity->certificate->common_name, peer->name) == 0;
+    case CONFIG_PEER_ALIAS:
+        return identity->certificate && has_name(identity->certificate, peer->name);
     case CONFIG_PEER_ADDRESS:
         return !identity->is_local && valve_network_holds(&peer->network, &identity->address);
     }
@@ -208,12 +221,14 @@ static struct grants *find_grants(struct policy *policy, const struct identity *
 }
 
 /* What the rules in force grant to who is at the other end; his connection counts as theirs. */
-static int judge(struct access *access, int descriptor, struct grants **ret_grants)
+static int judge(struct access *access, int descriptor, const struct valve_certificate *certificate,
+                 struct grants **ret_grants)
 {
     struct grants *grants = NULL;
     struct identity identity;
     int r = identity_of(descriptor, &identity);
 
+    identity.certificate = certificate;
     if (r == 0) {
         pthread_mutex_lock(&access->lock);
         grants = find_grants(access->current, &identity);
@@ -244,11 +259,13 @@ static bool has_rules(struct access *access)
     return atomic_load_explicit(&access->has_rules, memory_order_acquire);
 }
 
-int access_admit(void *context, int descriptor, void **ret_peer)
+int access_admit(void *context, int descriptor, const struct valve_certificate *certificate,
+                 void **ret_peer)
 {
     const struct access_listener *listener = context;
     struct grants *grants = NULL;
-    int r = has_rules(listener->access) ? judge(listener->access, descriptor, &grants) : 0;
+    int r = has_rules(listener->access) ? judge(listener->access, descriptor, certificate, &grants)
+                                        : 0;
 
     *ret_peer = grants;
     return r;
@@ -270,7 +287,7 @@ static int grants_of(struct valve_call *call, struct access *access,
     int r;
 
     if (!grants || grants->policy != atomic_load_explicit(&access->current, memory_order_acquire)) {
-        r = judge(access, valve_call_socket(call), &renewed);
+        r = judge(access, valve_call_socket(call), valve_call_certificate(call), &renewed);
         if (r < 0)
             return -EBUSY; /* a shortage: what was granted before is not valid any more */
         valve_call_set_peer(call, renewed);

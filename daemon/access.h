@@ -17,6 +17,7 @@
 #include "daemon/scope.h"
 
 struct valve_call;
+struct valve_certificate;
 
 /* The rules in force, and what they come to for those who have connected. */
 struct access;
@@ -43,7 +44,8 @@ void access_free(struct access *access);
 int access_set_rules(struct access *access, struct config_rule *rules, size_t count);
 
 /* The admit() and leave() of a listener, with a struct access_listener; see valve.h. Any thread. */
-int access_admit(void *context, int descriptor, void **ret_peer);
+int access_admit(void *context, int descriptor, const struct valve_certificate *certificate,
+                 void **ret_peer);
 void access_leave(void *context, void *peer);
 
 /*

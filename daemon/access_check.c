@@ -16,6 +16,23 @@
 #include "daemon/config_internal.h"
 #include "daemon/store.h"
 
+/* Who is asked about. */
+struct somebody {
+    struct identity identity;
+    struct valve_certificate certificate; /* the identity's, if he has one */
+};
+
+static void somebody_fini(struct somebody *somebody)
+{
+    char **names = somebody->certificate.names;
+
+    for (char **name = names; name && *name; name++)
+        free(*name);
+    free(names);
+    free(somebody->certificate.common_name);
+    identity_fini(&somebody->identity);
+}
+
 /* ---- The question --------------------------------------------------------------------- */
 
 static int refuse(struct valve_error *error, const char *text)
@@ -53,8 +70,32 @@ static int add_groups_of(struct identity *identity, const char *word)
     return r;
 }
 
-static int add_word(struct identity *identity, const char *word, struct valve_error *error)
+static int add_name(struct valve_certificate *certificate, const struct config_peer *peer,
+                    struct valve_error *error)
 {
+    size_t count = 0;
+    char **names;
+
+    if (peer->kind == CONFIG_PEER_NAME) {
+        if (certificate->common_name)
+            return refuse(error, "a certificate has one common name");
+        certificate->common_name = strdup(peer->name);
+        return certificate->common_name ? 0 : -ENOMEM;
+    }
+    while (certificate->names && certificate->names[count])
+        count++;
+    names = reallocarray(certificate->names, count + 2, sizeof *names);
+    if (!names)
+        return -ENOMEM;
+    certificate->names = names;
+    names[count + 1] = NULL;
+    names[count] = strdup(peer->name);
+    return names[count] ? 0 : -ENOMEM;
+}
+
+static int add_word(struct somebody *somebody, const char *word, struct valve_error *error)
+{
+    struct identity *identity = &somebody->identity;
     struct config_problem problem;
     struct config_peer peer;
     int r = config_parse_peer(word, &peer, &problem);
@@ -78,25 +119,34 @@ static int add_word(struct identity *identity, const char *word, struct valve_er
             return refuse(error, "a network is nobody in particular: name one address");
         identity->address = peer.network;
         return 0;
+    case CONFIG_PEER_NAME:
+    case CONFIG_PEER_ALIAS:
+        identity->certificate = &somebody->certificate;
+        return add_name(&somebody->certificate, &peer, error);
     }
     return 0;
 }
 
 /* Who is meant; the caller frees it in any case. */
-static int read_peer(const char *text, struct identity *identity, struct valve_error *error)
+static int read_peer(const char *text, struct somebody *somebody, struct valve_error *error)
 {
+    const struct identity *identity = &somebody->identity;
     int r = 0;
 
-    *identity = (struct identity){.user = (uid_t)-1};
+    *somebody = (struct somebody){.identity.user = (uid_t)-1,
+                                  .certificate.names = calloc(1, sizeof(char *))};
+    if (!somebody->certificate.names)
+        return -ENOMEM;
     while (r == 0 && *text != '\0') {
         size_t length = strcspn(text, ",");
         cleanup(cleanup_memory) char *word = strndup(text, length);
 
-        r = word ? add_word(identity, word, error) : -ENOMEM;
+        r = word ? add_word(somebody, word, error) : -ENOMEM;
         text += length + (text[length] == ',');
     }
-    if (r == 0 && identity->is_local == (identity->address.family != AF_UNSPEC))
-        r = refuse(error, "a peer has either a user and groups, or an address");
+    if (r == 0 &&
+        identity->is_local == (identity->address.family != AF_UNSPEC || identity->certificate))
+        r = refuse(error, "a peer has either a user and groups, or an address and a certificate");
     return r;
 }
 
@@ -190,13 +240,22 @@ static bool print_verdict(const struct config *config, const struct config_liste
     return true;
 }
 
+/* Where certificates are asked for nobody comes without, and elsewhere they say nothing. */
+static bool can_come_by(const struct identity *identity, const struct config_listener *listener)
+{
+    if (valve_address_is_unix(&listener->address))
+        return identity->is_local;
+    return !identity->is_local && (identity->certificate != NULL) == config_knows_clients(listener);
+}
+
 int access_check(const struct config *config, const struct access_question *question, FILE *stream,
                  struct valve_error *ret_error)
 {
-    cleanup(identity_fini) struct identity identity;
+    cleanup(somebody_fini) struct somebody somebody;
+    const struct identity *identity = &somebody.identity;
     bool is_granted = false, is_heard = false;
     unsigned operation = 0;
-    int r = read_peer(question->peer, &identity, ret_error);
+    int r = read_peer(question->peer, &somebody, ret_error);
 
     if (r == 0)
         r = read_call(question->call, &operation, ret_error);
@@ -205,13 +264,15 @@ int access_check(const struct config *config, const struct access_question *ques
     for (size_t i = 0; r == 0 && i < config->listener_count; i++) {
         const struct config_listener *listener = &config->listeners[i];
 
-        if (valve_address_is_unix(&listener->address) != identity.is_local)
+        if (!can_come_by(identity, listener))
             continue;
         is_heard = true;
-        is_granted |= print_verdict(config, listener, &identity, operation, question->path, stream);
+        is_granted |= print_verdict(config, listener, identity, operation, question->path, stream);
     }
     if (r == 0 && !is_heard)
         fprintf(stream, "denied: no listener is for %s\n",
-                identity.is_local ? "Unix sockets" : "TCP");
+                identity->is_local      ? "Unix sockets"
+                : identity->certificate ? "certificates of clients"
+                                        : "TCP without them");
     return r < 0 ? r : is_granted;
 }

@@ -82,6 +82,7 @@ enum config_listener_key_index {
     CONFIG_LISTEN_TLS_CERT,
     CONFIG_LISTEN_TLS_KEY,
     CONFIG_LISTEN_TLS_CLIENT_CA,
+    CONFIG_LISTEN_TLS_1_2,
     CONFIG_LISTEN_KEY_COUNT
 };
 
@@ -135,7 +136,10 @@ struct config_listener {
     unsigned allow;            /* of enum config_operation; never 0 */
     mode_t mode;               /* of a Unix socket in the file system */
     struct config_group group; /* likewise */
-    bool insecure;             /* TCP: reachable from other machines without TLS, as asked */
+    bool insecure;             /* TCP: reachable from other machines, as asked, by anybody */
+    char *tls_cert, *tls_key;  /* files, as written; "": none */
+    char *tls_client_ca;       /* likewise: who signs certificates of clients */
+    bool tls_1_2;              /* TLS 1.2, too */
     struct config_origin origins[CONFIG_LISTEN_KEY_COUNT];
 };
 
@@ -146,10 +150,13 @@ struct config_peer {
         CONFIG_PEER_USER,    /* a user id of [first, last], over a Unix socket */
         CONFIG_PEER_GROUP,   /* one of whose groups, of all he has, is `first`; likewise */
         CONFIG_PEER_ADDRESS, /* an address in a network, over TCP */
+        CONFIG_PEER_NAME,    /* a certificate's common name, over TLS */
+        CONFIG_PEER_ALIAS,   /* one of its alternative names */
     } kind;
     uint32_t first, last;
     struct valve_network network;
-    char *text; /* as it was written */
+    const char *name; /* in `text` */
+    char *text;       /* as it was written */
 };
 
 struct config_peers {
@@ -254,6 +261,10 @@ void config_resolve(struct config *config, unsigned cpus, uint64_t descriptor_li
  * comment if config_resolve() has run. 0 or -ENOMEM; errors of writing are left in the stream.
  */
 int config_dump(const struct config *config, FILE *stream);
+
+/* Whether it is TLS that is spoken there, and whether clients need certificates. */
+bool config_is_under_tls(const struct config_listener *listener);
+bool config_knows_clients(const struct config_listener *listener);
 
 /* What the peers of a listener may do at most: its `allow`, less what is switched off for all. */
 unsigned config_allows(const struct config_listener *listener, bool deletes);

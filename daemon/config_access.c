@@ -62,11 +62,10 @@ static int parse_network(const char *text, struct config_peer *peer, struct conf
     return 0;
 }
 
-static int refuse_name(const char *text, struct config_peer *peer, struct config_problem *problem)
+static int parse_name(const char *text, struct config_peer *peer, struct config_problem *problem)
 {
-    (void)text;
-    (void)peer;
-    return config_refuse(problem, "names of certificates are not supported by this version");
+    peer->name = text;
+    return text[0] != '\0' ? 0 : config_refuse(problem, "cn: and san: need a name");
 }
 
 static const struct {
@@ -79,8 +78,8 @@ static const struct {
     {"uid:", CONFIG_PEER_USER, parse_ids},
     {"group:", CONFIG_PEER_GROUP, parse_group},
     {"address:", CONFIG_PEER_ADDRESS, parse_network},
-    {"cn:", CONFIG_PEER_ANY, refuse_name},
-    {"san:", CONFIG_PEER_ANY, refuse_name},
+    {"cn:", CONFIG_PEER_NAME, parse_name},
+    {"san:", CONFIG_PEER_ALIAS, parse_name},
 };
 
 int config_parse_peer(const char *word, struct config_peer *ret_peer,
@@ -102,7 +101,7 @@ int config_parse_peer(const char *word, struct config_peer *ret_peer,
     }
     return config_refuse(problem,
                          "'%.100s' is nobody: there are any, user:NAME, uid:FIRST-LAST, "
-                         "group:NAME and address:NETWORK",
+                         "group:NAME, address:NETWORK, cn:NAME and san:NAME",
                          word);
 }
 

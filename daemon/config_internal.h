@@ -47,6 +47,9 @@ struct config_type {
     void (*release)(void *value);
 };
 
+/* Before the name of a file that the service manager passes. */
+#define CONFIG_CREDENTIAL "credential:"
+
 extern const struct config_type config_count_type;
 extern const struct config_type config_size_type;
 extern const struct config_type config_duration_type;
@@ -63,7 +66,7 @@ extern const struct config_type config_user_type;
 extern const struct config_type config_sandbox_type;
 extern const struct config_type config_peers_type;
 extern const struct config_type config_prefix_type;
-extern const struct config_type config_unsupported_type;
+extern const struct config_type config_secret_type;
 
 /* Which listeners a key makes sense for. */
 enum config_transport { CONFIG_ANY_TRANSPORT, CONFIG_SOCKET_FILE, CONFIG_TCP };

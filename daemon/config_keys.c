@@ -103,11 +103,13 @@ const struct config_key config_listener_keys[CONFIG_LISTEN_KEY_COUNT] = {
     [CONFIG_LISTEN_INSECURE] = {"insecure", CONFIG_LISTEN, .transport = CONFIG_TCP,
         .type = &config_flag_type, .offset = PART(insecure), .initial = "no"},
     [CONFIG_LISTEN_TLS_CERT] = {"tls_cert", CONFIG_LISTEN, .transport = CONFIG_TCP,
-        .type = &config_unsupported_type, .initial = ""},
+        .type = &config_secret_type, .offset = PART(tls_cert), .initial = ""},
     [CONFIG_LISTEN_TLS_KEY] = {"tls_key", CONFIG_LISTEN, .transport = CONFIG_TCP,
-        .type = &config_unsupported_type, .initial = ""},
+        .type = &config_secret_type, .offset = PART(tls_key), .initial = ""},
     [CONFIG_LISTEN_TLS_CLIENT_CA] = {"tls_client_ca", CONFIG_LISTEN, .transport = CONFIG_TCP,
-        .type = &config_unsupported_type, .initial = ""},
+        .type = &config_secret_type, .offset = PART(tls_client_ca), .initial = ""},
+    [CONFIG_LISTEN_TLS_1_2] = {"tls_1_2", CONFIG_LISTEN, .transport = CONFIG_TCP,
+        .type = &config_flag_type, .offset = PART(tls_1_2), .initial = "no"},
 };
 
 const struct config_key config_access_keys[CONFIG_ACCESS_KEY_COUNT] = {

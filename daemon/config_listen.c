@@ -70,16 +70,47 @@ static void check_transports(const struct config *config, const struct config_li
     }
 }
 
+bool config_is_under_tls(const struct config_listener *listener)
+{
+    return listener->tls_cert && listener->tls_cert[0] != '\0';
+}
+
+bool config_knows_clients(const struct config_listener *listener)
+{
+    return config_is_under_tls(listener) && listener->tls_client_ca &&
+           listener->tls_client_ca[0] != '\0';
+}
+
+/* All that is said of TLS means nothing without a certificate, which is worth nothing without key. */
+static void check_tls(const struct config *config, const struct config_listener *listener,
+                      struct config_errors *errors)
+{
+    bool has_key = listener->tls_key && listener->tls_key[0] != '\0';
+
+    if (config_is_under_tls(listener) && !has_key)
+        config_errors_add_value(errors, config, &config_listener_keys[CONFIG_LISTEN_TLS_CERT],
+                                &listener->origins[CONFIG_LISTEN_TLS_CERT],
+                                "a certificate needs its tls_key");
+    for (size_t i = CONFIG_LISTEN_TLS_KEY; i <= CONFIG_LISTEN_TLS_1_2; i++)
+        if (!config_is_under_tls(listener) && listener->origins[i].source != CONFIG_FROM_DEFAULT &&
+            (i != CONFIG_LISTEN_TLS_KEY || has_key) &&
+            (i != CONFIG_LISTEN_TLS_CLIENT_CA || listener->tls_client_ca[0] != '\0') &&
+            (i != CONFIG_LISTEN_TLS_1_2 || listener->tls_1_2))
+            config_errors_add_value(errors, config, &config_listener_keys[i], &listener->origins[i],
+                                    "means nothing without a tls_cert");
+}
+
 static void check_exposure(const struct config *config, const struct config_listener *listener,
                            struct config_errors *errors)
 {
-    if (valve_address_is_loopback(&listener->address) || listener->insecure)
+    if (valve_address_is_loopback(&listener->address) || listener->insecure ||
+        config_knows_clients(listener))
         return;
     config_errors_add_value(
         errors, config, &config_listener_keys[CONFIG_LISTEN_ADDRESS],
         &listener->origins[CONFIG_LISTEN_ADDRESS],
-        "%s can be reached from other machines, and TLS is not supported by this version; a "
-        "[listen NAME] section with 'insecure = yes' serves everybody there",
+        "%s can be reached from other machines: a [listen NAME] section for it has tls_cert, "
+        "tls_key and tls_client_ca, or 'insecure = yes', which serves everybody there",
         listener->address.text);
 }
 
@@ -165,6 +196,7 @@ void config_listeners_check(struct config *config, struct config_errors *errors)
             continue;
         default_allow(listener);
         check_transports(config, listener, errors);
+        check_tls(config, listener, errors);
         check_exposure(config, listener, errors);
         check_unique(config, i, errors);
     }

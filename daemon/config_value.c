@@ -150,6 +150,29 @@ void config_format_path(const void *value, char *text, size_t size)
 
 const struct config_type config_path_type = {parse_path, config_format_path, config_release_path};
 
+/* ---- files of TLS ---- */
+
+static int parse_secret(const struct config_key *key, const char *text, void *value,
+                        struct config_problem *problem)
+{
+    size_t prefix = strlen(CONFIG_CREDENTIAL);
+    char *copy;
+
+    if (text[0] != '\0' && strncmp(text, CONFIG_CREDENTIAL, prefix) != 0)
+        return parse_path(key, text, value, problem);
+    if (text[0] != '\0' && (text[prefix] == '\0' || strchr(text, '/') != NULL))
+        return config_refuse(problem, "'%.100s' is no name of a credential", text);
+    copy = strdup(text);
+    if (copy == NULL)
+        return -ENOMEM;
+    config_release_path(value);
+    *(char **)value = copy;
+    return 0;
+}
+
+const struct config_type config_secret_type = {parse_secret, config_format_path,
+                                               config_release_path};
+
 /* ---- lists of shell patterns ---- */
 
 static void release_words(void *value)
@@ -405,25 +428,3 @@ static void format_group(const void *value, char *text, size_t size)
 }
 
 const struct config_type config_group_type = {parse_group, format_group, release_group};
-
-/* ---- what a later version will take ---- */
-
-static int parse_unsupported(const struct config_key *key, const char *text, void *value,
-                             struct config_problem *problem)
-{
-    (void)value;
-    if (text[0] != '\0')
-        return config_refuse(problem,
-                             "this key of [%s] is not supported by this version; leave "
-                             "it empty",
-                             config_section_names[key->section]);
-    return 0;
-}
-
-static void format_unsupported(const void *value, char *text, size_t size)
-{
-    (void)value;
-    snprintf(text, size, "%s", "");
-}
-
-const struct config_type config_unsupported_type = {parse_unsupported, format_unsupported, NULL};

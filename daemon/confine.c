@@ -7,7 +7,6 @@
 #include "daemon/confine.h"
 
 #include <errno.h>
-#include <libgen.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -60,6 +59,27 @@ static const char **socket_files(const struct config *config)
     return paths;
 }
 
+/* The files that a reload reads again; the caller frees the list. NULL: no memory. */
+static const char **reloaded_files(const struct config *config)
+{
+    const char **paths = calloc(3 * config->listener_count + 2, sizeof *paths);
+    size_t count = 0;
+
+    if (!paths)
+        return NULL;
+    if (config->path)
+        paths[count++] = config->path;
+    for (size_t i = 0; config->path && i < config->listener_count; i++) {
+        const struct config_listener *listener = &config->listeners[i];
+        const char *files[] = {listener->tls_cert, listener->tls_key, listener->tls_client_ca};
+
+        for (size_t j = 0; j < 3; j++)
+            if (files[j] && files[j][0] == '/') /* or else a credential */
+                paths[count++] = files[j];
+    }
+    return paths;
+}
+
 /*
  * The main thread reads the configuration again, with names of users and groups, and what finds
  * those is a library.
@@ -68,19 +88,20 @@ static bool enter_sandbox(struct confinement *confinement)
 {
     const struct config *config = confinement->config;
     cleanup(cleanup_memory) const char **sockets = socket_files(config);
-    cleanup(cleanup_memory) char *path = strdup(config->path ? config->path : "/");
-    const char *read[] = {"/etc", "/usr/lib", "/lib", "/lib64", NULL, NULL};
+    const char *nothing = NULL;
+    cleanup(cleanup_memory) const char **files = reloaded_files(config);
+    const char *directories[] = {
+        "/etc", "/usr/lib", "/lib", "/lib64", getenv("CREDENTIALS_DIRECTORY"), NULL};
     const struct sandbox sandbox = {.root = store_root(confinement->store),
-                                    .read = config->path ? read : &read[5],
+                                    .read = config->path ? directories : &nothing,
+                                    .files = files,
                                     .deletes = config->deletes,
                                     .sockets = sockets};
     bool is_required = config->sandbox == CONFIG_SANDBOX_REQUIRED;
     int r = -ENOMEM;
 
-    if (sockets && path) {
-        read[4] = dirname(path);
+    if (sockets && files)
         r = sandbox_enter(&sandbox);
-    }
     confinement->is_in_sandbox = r == 0;
     if (r == 0)
         log_print(confinement->log, VALVE_LOG_INFO, "in a sandbox: reads beneath the root only, %s",
@@ -117,6 +138,7 @@ bool confine_thread(const struct confinement *confinement)
     const char *none = NULL;
     const struct sandbox sandbox = {.root = store_root(confinement->store),
                                     .read = &none,
+                                    .files = &none,
                                     .deletes = confinement->config->deletes,
                                     .sockets = &none};
     int r = confinement->is_in_sandbox ? sandbox_enter(&sandbox) : 0;

@@ -11,13 +11,16 @@
 
 #include "net/network.h"
 
-/* Of a Unix socket the user and groups, of TCP the address. */
+struct valve_certificate;
+
+/* Of a Unix socket the user and groups, of TCP the address, under TLS the certificate, too. */
 struct identity {
     bool is_local; /* it came by a Unix socket */
     uid_t user;    /* that connected, whoever has the socket now */
     gid_t *groups; /* all of that process's, in no order */
     size_t group_count;
-    struct valve_network address; /* of TCP, with nobody else in it */
+    struct valve_network address;                /* of TCP, with nobody else in it */
+    const struct valve_certificate *certificate; /* that he has shown, or NULL */
 };
 
 /* Asks the kernel about a connected socket. Never waits. 0 or -errno; then the caller frees it. */

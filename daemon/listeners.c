@@ -10,11 +10,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/listen_tls.h"
+
 struct listener {
     struct access_listener context; /* of its connections: it stays while there are any */
     struct listener *next;
     char address[VALVE_ADDRESS_TEXT];
-    unsigned allowed; /* from now on, if all goes well */
+    unsigned allowed;      /* from now on, if all goes well, */
+    struct valve_tls *tls; /* and, while it is being set, that */
     bool is_wanted, is_new;
 };
 
@@ -31,13 +34,14 @@ static struct listener *find(const struct listeners *listeners,
 }
 
 static int open_listener(struct listeners *listeners, const struct config_listener *wanted,
-                         int inherited, struct listener **ret_listener,
+                         int inherited, struct valve_tls *tls, struct listener **ret_listener,
                          struct valve_error *ret_error)
 {
     struct listener *listener = calloc(1, sizeof *listener);
     struct valve_listener_options options = {
         .address = wanted->address.text,
         .socket = inherited,
+        .tls = tls,
         .mode = wanted->mode,
         .group = wanted->group.name ? wanted->group.id : listeners->group,
         .admit = access_admit,
@@ -88,13 +92,31 @@ static int provide(struct listeners *listeners, const struct config_listener *wa
                    struct valve_error *ret_error)
 {
     struct listener *listener = find(listeners, wanted);
-    int r = listener ? 0 : open_listener(listeners, wanted, inherited, &listener, ret_error);
+    struct valve_tls *tls;
+    int r = listen_tls_new(wanted, &tls, ret_error);
 
-    if (r < 0)
+    if (r == 0 && !listener)
+        r = open_listener(listeners, wanted, inherited, tls, &listener, ret_error);
+    if (r < 0) {
+        valve_tls_free(tls);
         return r;
+    }
+    listener->tls = tls;
     listener->is_wanted = true;
     listener->allowed = config_allows(wanted, listeners->deletes);
     return 0;
+}
+
+/* What was set for it is in force if all goes well, and forgotten if not. */
+static void settle(struct listeners *listeners, struct listener *listener, bool is_well)
+{
+    if (is_well && listener->is_wanted) {
+        atomic_store_explicit(&listener->context.allowed, listener->allowed, memory_order_relaxed);
+        if (!listener->is_new)
+            valve_server_set_tls(listeners->server, &listener->context, listener->tls);
+    }
+    valve_tls_free(listener->tls);
+    listener->tls = NULL;
 }
 
 int listeners_set(struct listeners *listeners, const struct config *config, const int *inherited,
@@ -106,12 +128,10 @@ int listeners_set(struct listeners *listeners, const struct config *config, cons
         listener->is_wanted = listener->is_new = false;
     for (size_t i = 0; r == 0 && i < config->listener_count; i++)
         r = provide(listeners, &config->listeners[i], inherited ? inherited[i] : 0, ret_error);
-    retire(listeners, r < 0);
-    if (r < 0)
-        return r;
     for (struct listener *listener = listeners->open; listener; listener = listener->next)
-        atomic_store_explicit(&listener->context.allowed, listener->allowed, memory_order_relaxed);
-    return 0;
+        settle(listeners, listener, r == 0);
+    retire(listeners, r < 0);
+    return r;
 }
 
 static void free_all(struct listener *listener)

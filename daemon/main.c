@@ -20,6 +20,7 @@
 #include "daemon/cleanup.h"
 #include "daemon/config.h"
 #include "daemon/confine.h"
+#include "daemon/listen_tls.h"
 #include "daemon/listeners.h"
 #include "daemon/log.h"
 #include "daemon/metrics.h"
@@ -153,6 +154,24 @@ static int answer_access(struct valved *valved)
     return r == -ENOMEM ? r : 0;
 }
 
+/* Whether the files that it names are what they should be, as far as a start would find out. */
+static bool check_files(struct valved *valved)
+{
+    bool are_well = true;
+
+    for (size_t i = 0; i < valved->config.listener_count; i++) {
+        struct valve_error error;
+        struct valve_tls *tls;
+
+        if (listen_tls_new(&valved->config.listeners[i], &tls, &error) < 0) {
+            log_print(&valved->log, VALVE_LOG_ERROR, "%s", error.text);
+            are_well = false;
+        }
+        valve_tls_free(tls);
+    }
+    return are_well;
+}
+
 /* Whether more than to look at the configuration was asked for. */
 static bool is_to_serve(struct valved *valved)
 {
@@ -174,6 +193,10 @@ static bool is_to_serve(struct valved *valved)
     }
     if (options->access.peer)
         return false;
+    if (options->check_config && !check_files(valved)) {
+        valved->status = VALVED_EXIT_CONFIG;
+        return false;
+    }
     if (options->dump_config || options->check_config)
         valved->status = EXIT_SUCCESS;
     return !options->dump_config && !options->check_config;

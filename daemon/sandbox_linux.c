@@ -12,10 +12,10 @@
 #include <libgen.h>
 #include <linux/landlock.h>
 #include <stdint.h>
-#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "daemon/cleanup.h"
@@ -102,15 +102,15 @@ static int allow_reading(int ruleset, const struct sandbox *sandbox, uint64_t ac
     return r;
 }
 
-static int allow_sockets(int ruleset, const struct sandbox *sandbox, uint64_t access)
+/* In the directories that files are in. */
+static int allow_beside(int ruleset, const char *const *files, uint64_t access)
 {
     int r = 0;
 
-    for (size_t i = 0; r == 0 && sandbox->sockets[i]; i++) {
-        char path[sizeof((struct sockaddr_un *)0)->sun_path + 1];
+    for (size_t i = 0; r == 0 && files[i]; i++) {
+        cleanup(cleanup_memory) char *path = strdup(files[i]);
 
-        snprintf(path, sizeof path, "%s", sandbox->sockets[i]);
-        r = allow_path(ruleset, dirname(path), access);
+        r = path ? allow_path(ruleset, dirname(path), access) : -ENOMEM;
     }
     return r;
 }
@@ -124,8 +124,10 @@ static int add_rules(int ruleset, const struct sandbox *sandbox)
     if (r == 0)
         r = allow_reading(ruleset, sandbox, reading);
     if (r == 0)
-        r = allow_sockets(ruleset, sandbox,
-                          LANDLOCK_ACCESS_FS_MAKE_SOCK | LANDLOCK_ACCESS_FS_READ_DIR | removing);
+        r = allow_beside(ruleset, sandbox->files, reading);
+    if (r == 0)
+        r = allow_beside(ruleset, sandbox->sockets,
+                         LANDLOCK_ACCESS_FS_MAKE_SOCK | LANDLOCK_ACCESS_FS_READ_DIR | removing);
     if (r == 0 && READS_PROC)
         r = allow_path(ruleset, "/proc", reading);
     return r;

@@ -257,20 +257,59 @@ struct valve_server_options {
     void (*stopping)(void *context); /* main thread, when a stop begins; may be NULL */
 };
 
+/* ---- TLS ------------------------------------------------------------------------------------ */
+
+/*
+ * What one end of TLS connections shows and whom it believes. TLS 1.3 is spoken (RFC 8446), inside
+ * which both ends must speak valve/1 (ALPN, RFC 7301). Sessions are not resumed. A process that
+ * serves has to ignore SIGPIPE.
+ */
+struct valve_tls;
+
+struct valve_tls_options {
+    const char *certificate; /* file in PEM: one's own, and those between it and a root, or NULL */
+    const char *key;         /* file in PEM: its private key, under no password */
+    const char *authorities; /* file in PEM: who has to have signed the other end's. NULL: a server
+                                asks for none, a client believes whom this system believes */
+    bool allows_1_2;         /* TLS 1.2, too */
+};
+
+/*
+ * Reads the files, which may wait. 0; -EINVAL (a file is not what it should be), -ENOENT, -EACCES and
+ * the like, -ENOMEM: explained in *ret_error. What is opened with it refers to it: it may be freed
+ * at any time. NULL is accepted.
+ */
+int valve_tls_new_server(const struct valve_tls_options *options, struct valve_tls **ret_tls,
+                         struct valve_error *ret_error);
+int valve_tls_new_client(const struct valve_tls_options *options, struct valve_tls **ret_tls,
+                         struct valve_error *ret_error);
+void valve_tls_free(struct valve_tls *tls);
+
+/* Whom a certificate names that was shown and has been verified. */
+struct valve_certificate {
+    char *common_name; /* of its subject; NULL: it has none, or several */
+    char **names;      /* its alternative names that are text (DNS, e-mail, URI); ends with NULL */
+};
+
+/* ---- Servers -------------------------------------------------------------------------------- */
+
 struct valve_listener_options {
-    const char *address; /* unix:/path, 127.0.0.1:8258, [::1]:8258; port 0: the kernel chooses */
-    int socket;          /* one that listens already, which becomes the server's; 0: it is made */
-    mode_t mode;         /* of a Unix socket's file */
-    gid_t group;         /* of a Unix socket's file; (gid_t)-1: the process's own */
-    int backlog;         /* 0: as many as the system allows */
-    void *context;       /* what valve_call_listener() tells the handlers of it */
+    const char *address;   /* unix:/path, 127.0.0.1:8258, [::1]:8258; port 0: the kernel chooses */
+    int socket;            /* one that listens already, which becomes the server's; 0: it is made */
+    mode_t mode;           /* of a Unix socket's file */
+    gid_t group;           /* of a Unix socket's file; (gid_t)-1: the process's own */
+    int backlog;           /* 0: as many as the system allows */
+    void *context;         /* what valve_call_listener() tells the handlers of it */
+    struct valve_tls *tls; /* of a server: its connections are under TLS; NULL: they are not */
     /*
      * Who has connected? Asked of each connection that was accepted, before anything is read from
-     * it; on the main thread, so it must not wait. What it puts into *ret_peer, valve_call_peer()
-     * tells the handlers. The descriptor stays the server's. Not 0: the connection is closed without
-     * a word. NULL: all are let in, and nobody is asked who he is.
+     * it, on the main thread; of one under TLS after its handshake, on its worker, and with the
+     * certificate that the client has shown, if any. It must not wait. What it puts into *ret_peer,
+     * valve_call_peer() tells the handlers. The descriptor stays the server's. Not 0: the connection
+     * is closed without a word. NULL: all are let in, and nobody is asked who he is.
      */
-    int (*admit)(void *context, int descriptor, void **ret_peer);
+    int (*admit)(void *context, int descriptor, const struct valve_certificate *certificate,
+                 void **ret_peer);
     /* One that was let in is closed, and none of its calls is left. Any worker. May be NULL. */
     void (*leave)(void *context, void *peer);
 };
@@ -314,6 +353,12 @@ int valve_server_listen(struct valve_server *server, const struct valve_listener
  * to. Main thread.
  */
 void valve_server_unlisten(struct valve_server *server, const void *context);
+
+/*
+ * Has what listens with this `context` be under another TLS, or none, from the next connection on.
+ * Main thread, while the server runs.
+ */
+void valve_server_set_tls(struct valve_server *server, const void *context, struct valve_tls *tls);
 
 /* The address of the nth listener as bound (with the port the kernel chose), or NULL. */
 const char *valve_server_address(const struct valve_server *server, unsigned index);
@@ -453,6 +498,9 @@ void *valve_call_listener(const struct valve_call *call);
 void *valve_call_peer(const struct valve_call *call);
 void valve_call_set_peer(struct valve_call *call, void *peer);
 int valve_call_socket(const struct valve_call *call);
+
+/* Whom the certificate names that the client has shown; NULL: none. Valid while the call is. */
+const struct valve_certificate *valve_call_certificate(const struct valve_call *call);
 
 /* Memory that lives as long as the call. */
 struct valve_arena *valve_call_arena(struct valve_call *call);
@@ -736,6 +784,15 @@ struct valve_call_options {
  */
 int valve_client_connect(const char *address, uint64_t deadline, struct valve_client **ret_client,
                          struct valve_error *ret_error);
+
+/*
+ * The same under TLS: the server has to show a certificate that names `name`, a host or an address in
+ * digits; NULL: the address that is connected to. -EPROTO: the handshake failed, as *ret_error says.
+ * A fiber needs 64 KiB of stack for it.
+ */
+int valve_client_connect_tls(const char *address, const struct valve_tls *tls, const char *name,
+                             uint64_t deadline, struct valve_client **ret_client,
+                             struct valve_error *ret_error);
 
 /*
  * Closes the connection, whatever is in flight; calls are not touched. NULL is accepted. No fiber

@@ -342,11 +342,22 @@ static const struct {
      "address: unix:/tmp/a.sock is the address of [listen a] too"},
     {"[metrics]\ninsecure = maybe\n" LISTEN, 2, "insecure: 'maybe' is neither yes nor no"},
 
-    /* what a later version takes */
+    /* TLS */
     {LISTEN "[listen b]\naddress = [::1]:1\ntls_cert = /a\n", 5,
-     "tls_cert: this key of [listen] is"},
-    {LISTEN "[listen b]\naddress = [::1]:1\ntls_key = /a\n", 5, "tls_key: this key of [listen] is"},
-    {LISTEN "[listen b]\naddress = [::1]:1\ntls_client_ca = /a\n", 5, "is not supported by this"},
+     "tls_cert: a certificate needs its tls_key"},
+    {LISTEN "[listen b]\naddress = [::1]:1\ntls_key = /a\n", 5,
+     "tls_key: means nothing without a tls_cert"},
+    {LISTEN "[listen b]\naddress = [::1]:1\ntls_client_ca = /a\n", 5,
+     "tls_client_ca: means nothing without a tls_cert"},
+    {LISTEN "[listen b]\naddress = [::1]:1\ntls_1_2 = yes\n", 5,
+     "tls_1_2: means nothing without a tls_cert"},
+    {LISTEN "[listen b]\naddress = [::1]:1\ntls_cert = a.pem\n", 5, "is not an absolute path"},
+    {LISTEN "[listen b]\naddress = [::1]:1\ntls_cert = credential:\n", 5,
+     "'credential:' is no name of a credential"},
+    {LISTEN "[listen b]\naddress = [::1]:1\ntls_cert = credential:a/b\n", 5,
+     "'credential:a/b' is no name of a credential"},
+    {"[listen b]\naddress = 192.0.2.1:1\ntls_cert = /a\ntls_key = /b\n", 2,
+     "can be reached from other machines: a [listen NAME] section for it has tls_cert"},
 
     /* listeners */
     {"[log]\n", 0, "valve.ini: there is no listener: add a section [listen NAME]"},
@@ -402,7 +413,7 @@ static const struct {
     {LISTEN "[access r]\nallow = get\npeer = address:10.0.0.1/8\n", 5,
      "'address:10.0.0.1/8': the address has bits set behind those that count"},
     {LISTEN "[access r]\nallow = get\npeer = address:10.0.0.0/33\n", 5, "how many bits count"},
-    {LISTEN "[access r]\nallow = get\npeer = cn:client\n", 5, "not supported by this version"},
+    {LISTEN "[access r]\nallow = get\npeer = cn:\n", 5, "cn: and san: need a name"},
     {LISTEN "[access r]\nallow = get put\npeer = any\n", 4, "allow: 'put' is no operation"},
     {LISTEN RULE "path = /a\n", 6,
      "path: '/a' is no path from the root on: it has a leading slash"},

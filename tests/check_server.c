@@ -362,11 +362,13 @@ START_TEST(a_handler_knows_the_listener)
 END_TEST
 
 /* Lets in every other one, and numbers them; its listener's context is how many have come. */
-static int admit_odd(void *context, int descriptor, void **ret_peer)
+static int admit_odd(void *context, int descriptor, const struct valve_certificate *certificate,
+                     void **ret_peer)
 {
     static unsigned numbers[] = {1, 2, 3, 4};
     unsigned *come = context;
 
+    ck_assert_ptr_null(certificate);
     ck_assert_int_ge(fcntl(descriptor, F_GETFL), 0);
     *ret_peer = &numbers[(*come)++];
     return *come % 2 == 1 ? 0 : -EACCES;

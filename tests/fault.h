@@ -26,6 +26,7 @@
     CALL(close, EINTR, EIO)                                                                        \
     CALL(closedir, EINTR)                                                                          \
     CALL(connect, ECONNREFUSED, EAGAIN, EINTR)                                                     \
+    CALL(dlopen, ENOENT, ENOMEM)                                                                   \
     CALL(dup3, EMFILE, EINTR)                                                                      \
     CALL(epoll_create1, EMFILE, ENOMEM)                                                            \
     CALL(epoll_ctl, ENOMEM, ENOSPC)                                                                \

@@ -308,6 +308,7 @@ static int mark(FILE *stream)
 }
 
 WRAP(FILE *, open_memstream, (char **text, size_t *size), (text, size), NULL)
+WRAP(void *, dlopen, (const char *file, int mode), (file, mode), NULL)
 WRAP(FILE *, fopen, (const char *path, const char *mode), (path, mode), NULL)
 WRAP_DONE(int, fclose, (FILE * stream), (stream), EOF)
 WRAP(int, fflush, (FILE * stream), (stream), mark(stream))

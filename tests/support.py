@@ -160,7 +160,8 @@ def sparse_file(path, size):
 class Wire:
     """A connection at the level of bytes; what comes back is read as a CBOR sequence."""
 
-    def __init__(self, address, record=False, source=""):
+    def __init__(self, address, record=False, source="", tls=None, name=None):
+        """`tls`: an ssl.SSLContext, under which it is; the server's certificate names `name`."""
         if address.startswith("unix:"):
             self.socket = socket.socket(socket.AF_UNIX)
         else:
@@ -171,6 +172,8 @@ class Wire:
         self.socket.settimeout(DEADLINE)
         try:
             self.socket.connect(_socket_address(address))
+            if tls:
+                self.socket = tls.wrap_socket(self.socket, server_hostname=name)
         except OSError:
             self.socket.close()
             raise

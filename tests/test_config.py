@@ -26,7 +26,7 @@ WRONG = [
     ("bad operation", "listen one", "allow = list fly", "fly"),
     ("bad mode", "listen one", "mode = 0999", "mode"),
     ("group that does not exist", "listen one", "group = no-such-group", "no-such-group"),
-    ("TLS, which does not work yet", "listen two", "tls_cert = /etc/cert.pem", "tls_cert"),
+    ("a certificate without a key", "listen two", "tls_cert = /etc/cert.pem", "tls_cert"),
     ("metrics for all machines", "metrics", "address = 0.0.0.0:9", "address"),
 ]
 

@@ -16,6 +16,7 @@ import cbor2
 
 import fault
 import support
+import tls
 import torture
 from support import rows
 from torture import CONVERSATIONS, FULL, PATIENCE, converse, each_fault
@@ -149,6 +150,15 @@ class StartAndStop(unittest.TestCase):
             each_fault(self.injector, self, self.run_once,
                        calls={"getsockopt", "getsockname", "fcntl", "close", "calloc", "setsockopt",
                               "sd_listen_fds_with_names"})
+
+    def test_start_under_tls(self):
+        """What OpenSSL allocates is not let fail: that it gets over it is its own affair."""
+        authority = tls.Authority(self.directory / "tls")
+        pair = authority.issue("server", alternatives="IP:127.0.0.1")
+        self.configuration.write_text(
+            self.configuration.read_text() + "[listen tls]\naddress = 127.0.0.1:0\n" + "".join(
+                f"{key} = {value}\n" for key, value in authority.listener(pair).items()))
+        each_fault(self.injector, self, self.run_once, calls={"calloc", "strdup", "fopen", "dlopen"})
 
     @rows([(str(first), first) for first in range(1, 300, 60)])
     def test_start_without_any_memory(self, first):

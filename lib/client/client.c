@@ -105,26 +105,54 @@ void valve_client_free(struct valve_client *client)
     free(client);
 }
 
-int valve_client_connect(const char *address, uint64_t deadline, struct valve_client **ret_client,
-                         struct valve_error *ret_error)
+static int connect_to(struct valve_client *client, const struct valve_address *address,
+                      const struct valve_tls *tls, const char *name, uint64_t deadline,
+                      struct valve_error *ret_error)
 {
+    char host[VALVE_ADDRESS_TEXT];
+    int r = valve_transport_connect(&client->transport, address, deadline);
+
+    if (r < 0 || tls == NULL)
+        return r;
+    valve_address_host(address, host);
+    return valve_transport_secure(&client->transport, tls, name != NULL ? name : host, deadline,
+                                  ret_error);
+}
+
+int valve_client_connect_tls(const char *address, const struct valve_tls *tls, const char *name,
+                             uint64_t deadline, struct valve_client **ret_client,
+                             struct valve_error *ret_error)
+{
+    struct valve_error why = {{0}};
     struct valve_client *client = NULL;
     struct valve_address parsed;
     const char *problem = NULL;
     int r;
 
     r = valve_address_parse(address, &parsed, &problem);
+    if (r == 0 && tls != NULL && valve_address_is_unix(&parsed)) {
+        problem = "TLS is for TCP, not for Unix sockets";
+        r = -EINVAL;
+    }
     if (r == 0)
         r = client_new(&client);
     if (r == 0)
-        r = valve_transport_connect(&client->transport, &parsed, deadline);
+        r = connect_to(client, &parsed, tls, name, deadline, &why);
     if (r < 0) {
-        if (problem == NULL)
+        if (why.text[0] != '\0')
+            problem = why.text;
+        else if (problem == NULL)
             problem = strerrordesc_np(-r);
-        snprintf(ret_error->text, sizeof ret_error->text, "%.200s: %s", address, problem);
+        snprintf(ret_error->text, sizeof ret_error->text, "%.200s: %.250s", address, problem);
         valve_client_free(client);
         return r;
     }
     *ret_client = client;
     return 0;
+}
+
+int valve_client_connect(const char *address, uint64_t deadline, struct valve_client **ret_client,
+                         struct valve_error *ret_error)
+{
+    return valve_client_connect_tls(address, NULL, NULL, deadline, ret_client, ret_error);
 }

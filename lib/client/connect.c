@@ -7,6 +7,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <stdio.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <unistd.h>
@@ -126,6 +127,23 @@ static int connect_tcp(int socket, const struct valve_address *address, uint64_t
     if (getsockopt(socket, SOL_SOCKET, SO_ERROR, &error, &size) < 0)
         return -errno;
     return -error;
+}
+
+/* ---- TLS ------------------------------------------------------------------------------------- */
+
+int valve_transport_secure(struct valve_transport *transport, const struct valve_tls *tls,
+                           const char *name, uint64_t deadline, struct valve_error *ret_error)
+{
+    short events = 0;
+    int r = valve_tls_session_new(tls, transport->socket, &transport->tls);
+
+    if (r == 0)
+        r = valve_tls_session_expect(transport->tls, name);
+    if (r == -EINVAL)
+        snprintf(ret_error->text, sizeof ret_error->text, "'%.100s' is no name of a host", name);
+    while (r == 0 && (r = valve_tls_session_shake(transport->tls, &events, ret_error)) == -EAGAIN)
+        r = valve_transport_wait(transport->socket, events, deadline);
+    return r;
 }
 
 /* ---- Both ------------------------------------------------------------------------------------ */

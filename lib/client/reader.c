@@ -49,7 +49,9 @@ int valve_reader_refuse(struct valve_client *client, const char *format, ...)
 static int refuse_end(struct valve_client *client)
 {
     int end = client->transport.end;
-    const char *how = end == -ENODATA ? "the server closed the connection" : strerrordesc_np(-end);
+    const char *how = end == -ENODATA  ? "the server closed the connection"
+                      : end == -EPROTO ? valve_tls_session_problem(client->transport.tls)
+                                       : strerrordesc_np(-end);
     size_t waiting = client->calls.count - client->dropped_waiting;
 
     if (client->stage != VALVE_CLIENT_BETWEEN || valve_reader_size(client) > 0)

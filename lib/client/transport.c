@@ -61,6 +61,7 @@ void valve_transport_stop(struct valve_transport *transport)
 
 void valve_transport_close(struct valve_transport *transport)
 {
+    valve_tls_session_free(transport->tls);
     if (transport->socket >= 0)
         close(transport->socket);
     free(transport->input.data);
@@ -144,21 +145,36 @@ static void leave_to_waiter(struct valve_transport *transport)
         valve_fiber_wake(transport->waiter);
 }
 
+/* Some of what is queued: how many bytes, or a negative errno. */
+static ssize_t send_some(struct valve_transport *transport)
+{
+    struct valve_transport_buffer *output = &transport->output;
+    const uint8_t *data = output->data + output->start;
+    size_t size = output->end - output->start;
+    ssize_t sent;
+
+    if (transport->tls != NULL)
+        return valve_tls_session_write(transport->tls, data, size);
+    do
+        sent = send(transport->socket, data, size, MSG_DONTWAIT | MSG_NOSIGNAL);
+    while (sent < 0 && errno == EINTR);
+    return sent < 0 ? -errno : sent;
+}
+
 int valve_transport_flush(struct valve_transport *transport)
 {
     struct valve_transport_buffer *output = &transport->output;
 
     while (transport->send_error == 0 && output->start < output->end) {
-        ssize_t sent = send(transport->socket, output->data + output->start,
-                            output->end - output->start, MSG_DONTWAIT | MSG_NOSIGNAL);
+        ssize_t sent = send_some(transport);
 
         if (sent > 0) {
             output->start += (size_t)sent;
-        } else if (errno == EAGAIN || errno == EWOULDBLOCK) {
+        } else if (sent == -EAGAIN) {
             leave_to_waiter(transport);
             return 0;
-        } else if (errno != EINTR) {
-            transport->send_error = -errno;
+        } else {
+            transport->send_error = (int)sent;
         }
     }
     /* What the server answered before it went away can still be read: only output is given up. */
@@ -178,6 +194,22 @@ void valve_transport_urge(struct valve_transport *transport)
 
 /* ---- Receiving ------------------------------------------------------------------------------- */
 
+/* As recv(2), but for errors, which are negative. */
+static ssize_t receive_some(struct valve_transport *transport, void *data, size_t size)
+{
+    ssize_t taken;
+
+    if (transport->tls != NULL) {
+        taken = valve_tls_session_read(transport->tls, data, size);
+        transport->wants_room = taken == -EBUSY;
+        return taken == -EBUSY ? -EAGAIN : taken;
+    }
+    do
+        taken = recv(transport->socket, data, size, MSG_DONTWAIT);
+    while (taken < 0 && errno == EINTR);
+    return taken < 0 ? -errno : taken;
+}
+
 /* The bytes there are: their number, -EAGAIN, or -EPIPE when there will be none any more. */
 static ssize_t take(struct valve_transport *transport, void *data, size_t size)
 {
@@ -185,14 +217,10 @@ static ssize_t take(struct valve_transport *transport, void *data, size_t size)
 
     if (transport->end < 0)
         return -EPIPE;
-    do
-        taken = recv(transport->socket, data, size, MSG_DONTWAIT);
-    while (taken < 0 && errno == EINTR);
-    if (taken > 0)
+    taken = receive_some(transport, data, size);
+    if (taken > 0 || taken == -EAGAIN)
         return taken;
-    if (taken < 0 && (errno == EAGAIN || errno == EWOULDBLOCK))
-        return -EAGAIN;
-    transport->end = taken == 0 ? -ENODATA : -errno;
+    transport->end = taken == 0 ? -ENODATA : (int)taken;
     return -EPIPE;
 }
 
@@ -200,7 +228,7 @@ static int wait_for_input(struct valve_transport *transport, uint64_t deadline)
 {
     int r;
 
-    transport->waits_for_room = valve_transport_unsent(transport) > 0;
+    transport->waits_for_room = valve_transport_unsent(transport) > 0 || transport->wants_room;
     transport->waiter = valve_fiber_current();
     r = valve_transport_wait(transport->socket,
                              transport->waits_for_room ? POLLIN | POLLOUT : POLLIN, deadline);

@@ -15,6 +15,7 @@
 #include <sys/types.h>
 
 #include "net/address.h"
+#include "tls/session.h"
 
 struct valve_fiber;
 
@@ -26,11 +27,13 @@ struct valve_transport_buffer {
 
 struct valve_transport {
     int socket;
+    struct valve_tls_session *tls; /* between it and the buffers, or NULL */
     struct valve_transport_buffer input;
     struct valve_transport_buffer output;
     int send_error; /* 0, or the negative errno after which nothing is sent any more */
     int end;        /* 0, -ENODATA: the peer closed, or the negative errno that ended the input */
     struct valve_fiber *waiter; /* the fiber that is suspended here, waiting for input, or NULL */
+    bool wants_room;            /* TLS can receive only once the socket takes output */
     bool waits_for_room;        /* it also waits for the socket to take output */
     size_t unpaused;            /* bytes received since there was last a wait */
 };
@@ -44,6 +47,14 @@ int valve_transport_wait(int socket, short events, uint64_t deadline);
  */
 int valve_transport_connect(struct valve_transport *transport, const struct valve_address *address,
                             uint64_t deadline);
+
+/*
+ * Puts it under TLS, with a server whose certificate names `name`. Waits until `deadline`. 0; -EPROTO,
+ * explained in *ret_error; -EINVAL: nobody is called that; others as above. After a failure it is to
+ * be closed.
+ */
+int valve_transport_secure(struct valve_transport *transport, const struct valve_tls *tls,
+                           const char *name, uint64_t deadline, struct valve_error *ret_error);
 
 /*
  * Ends it in both directions: nothing is received any more. Who waits here goes on, because what

@@ -143,6 +143,19 @@ const char *valve_address_path(const struct valve_address *address)
     return address->socket.local.sun_path;
 }
 
+void valve_address_host(const struct valve_address *address, char host[VALVE_ADDRESS_TEXT])
+{
+    const char *text = address->text, *colon = strrchr(text, ':');
+    size_t size = colon == NULL ? strlen(text) : (size_t)(colon - text);
+
+    if (size >= 2 && text[0] == '[' && text[size - 1] == ']') {
+        text++;
+        size -= 2;
+    }
+    memcpy(host, text, size);
+    host[size] = '\0';
+}
+
 bool valve_address_is_loopback(const struct valve_address *address)
 {
     const struct sockaddr_in *v4 = (const struct sockaddr_in *)&address->socket.storage;

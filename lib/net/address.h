@@ -33,6 +33,9 @@ bool valve_address_is_unix(const struct valve_address *address);
 /* The path of a Unix socket in the file system; NULL for abstract ones and for TCP. */
 const char *valve_address_path(const struct valve_address *address);
 
+/* The address in digits alone, without port or brackets, as certificates name it; of TCP. */
+void valve_address_host(const struct valve_address *address, char host[VALVE_ADDRESS_TEXT]);
+
 /* Whether only this machine can reach it: Unix sockets, 127.0.0.0/8, ::1. */
 bool valve_address_is_loopback(const struct valve_address *address);
 

@@ -12,7 +12,9 @@
 
 #include "fiber/clock.h"
 #include "server/counters.h"
+#include "server/secured.h"
 #include "server/server.h"
+#include "tls/session.h"
 
 #define RETRY_MS    100
 #define COMPLAIN_NS 10000000000 /* exhaustion is logged at most so often */
@@ -218,7 +220,8 @@ static void on_handoff(struct valve_message *message)
 }
 
 /* Fills the slot of a new connection and posts it: from then on it is the worker's. */
-static void hand_over(struct valve_listener *listener, int descriptor, void *peer)
+static void hand_over(struct valve_listener *listener, int descriptor, void *peer,
+                      struct valve_secured *secured)
 {
     struct valve_server *server = listener->server;
     struct valve_acceptor *acceptor = &server->acceptor;
@@ -229,7 +232,12 @@ static void hand_over(struct valve_listener *listener, int descriptor, void *pee
     memset(slot, 0, sizeof *slot);
     atomic_store_explicit(&slot->generation, generation, memory_order_relaxed);
     slot->state = VALVE_CONNECTION_HANDED;
-    slot->peer = peer;
+    if (secured != NULL) {
+        slot->secured = secured;
+        slot->flags = VALVE_CONNECTION_SECURED | VALVE_CONNECTION_SHAKING;
+    } else {
+        slot->peer = peer;
+    }
     slot->listener = (uint8_t)(listener - acceptor->listeners);
     slot->worker = (uint16_t)worker->index;
     slot->handoff.deliver = on_handoff;
@@ -237,12 +245,28 @@ static void hand_over(struct valve_listener *listener, int descriptor, void *pee
     valve_mailbox_post(&worker->mailbox, &slot->handoff);
 }
 
-/* Whether the connection may stay; then *ret_peer is who has come. */
-static bool admit(struct valve_listener *listener, int descriptor, void **ret_peer)
+int valve_acceptor_admit(const struct valve_acceptor *acceptor, unsigned listener, int descriptor,
+                         const struct valve_certificate *certificate, void **ret_peer)
 {
+    const struct valve_listener *from = &acceptor->listeners[listener];
+
+    return from->admit == NULL ? 0 : from->admit(from->context, descriptor, certificate, ret_peer);
+}
+
+/* Whether the connection may stay; then *ret_peer is who has come, unless TLS has to tell first. */
+static bool admit(struct valve_listener *listener, int descriptor, void **ret_peer,
+                  struct valve_secured **ret_secured)
+{
+    const struct valve_acceptor *acceptor = &listener->server->acceptor;
+
     if ((uint32_t)descriptor >= listener->server->table.length)
         return false; /* somebody raised the limit behind our back */
-    return listener->admit == NULL || listener->admit(listener->context, descriptor, ret_peer) == 0;
+    if (listener->tls != NULL) {
+        *ret_secured = valve_secured_new(listener->tls);
+        return *ret_secured != NULL;
+    }
+    return valve_acceptor_admit(acceptor, (unsigned)(listener - acceptor->listeners), descriptor,
+                                NULL, ret_peer) == 0;
 }
 
 static void on_accept(struct evconnlistener *event, evutil_socket_t descriptor,
@@ -250,18 +274,19 @@ static void on_accept(struct evconnlistener *event, evutil_socket_t descriptor,
 {
     struct valve_listener *listener = argument;
     struct valve_server *server = listener->server;
+    struct valve_secured *secured = NULL;
     void *peer = NULL;
 
     (void)event;
     (void)address;
     (void)address_size;
-    if (!admit(listener, (int)descriptor, &peer)) {
+    if (!admit(listener, (int)descriptor, &peer, &secured)) {
         valve_count(&listener->refused, 1);
         close((int)descriptor);
         return;
     }
     valve_count(&listener->accepted, 1);
-    hand_over(listener, (int)descriptor, peer);
+    hand_over(listener, (int)descriptor, peer, secured);
     if (is_full(server))
         pause_until_freed(&server->acceptor);
 }
@@ -343,6 +368,8 @@ static void close_listener(struct valve_listener *listener)
         evconnlistener_free(listener->event);
     listener->event = NULL;
     valve_listening_close(&listener->listening);
+    valve_tls_free(listener->tls);
+    listener->tls = NULL;
 }
 
 int valve_acceptor_add(struct valve_acceptor *acceptor,
@@ -364,6 +391,7 @@ int valve_acceptor_add(struct valve_acceptor *acceptor,
     listener->server = acceptor->server;
     listener->listening = listening;
     listener->context = options->context;
+    listener->tls = valve_tls_share(options->tls);
     listener->admit = options->admit;
     listener->leave = options->leave;
     if (listener == &acceptor->listeners[acceptor->count])
@@ -384,6 +412,19 @@ void valve_acceptor_remove(struct valve_acceptor *acceptor, const void *context)
     for (unsigned i = 0; i < acceptor->count; i++)
         if (acceptor->listeners[i].context == context)
             close_listener(&acceptor->listeners[i]);
+}
+
+void valve_acceptor_set_tls(struct valve_acceptor *acceptor, const void *context,
+                            struct valve_tls *tls)
+{
+    for (unsigned i = 0; i < acceptor->count; i++) {
+        struct valve_listener *listener = &acceptor->listeners[i];
+
+        if (listener->context == context && listener->event != NULL) {
+            valve_tls_free(listener->tls);
+            listener->tls = valve_tls_share(tls);
+        }
+    }
 }
 
 int valve_acceptor_start(struct valve_acceptor *acceptor)
@@ -408,6 +449,11 @@ void valve_acceptor_stop(struct valve_acceptor *acceptor)
     if (acceptor->retry != NULL)
         event_free(acceptor->retry);
     acceptor->retry = NULL;
+}
+
+const char *valve_acceptor_address(const struct valve_acceptor *acceptor, unsigned listener)
+{
+    return acceptor->listeners[listener].listening.address.text;
 }
 
 void *valve_acceptor_context(const struct valve_acceptor *acceptor, unsigned listener)

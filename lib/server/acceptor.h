@@ -34,7 +34,9 @@ struct valve_listener {
     struct valve_listening listening; /* its descriptor -1: it listens no more */
     struct evconnlistener *event;     /* NULL until started */
     void *context;
-    int (*admit)(void *context, int descriptor, void **ret_peer);
+    struct valve_tls *tls; /* of connections that come from now on, or NULL */
+    int (*admit)(void *context, int descriptor, const struct valve_certificate *certificate,
+                 void **ret_peer);
     void (*leave)(void *context, void *peer);
     _Atomic uint64_t accepted, refused; /* connections; written by the main thread */
 };
@@ -64,12 +66,21 @@ int valve_acceptor_add(struct valve_acceptor *acceptor,
 /* Listens no more with this context. */
 void valve_acceptor_remove(struct valve_acceptor *acceptor, const void *context);
 
+/* From the next connection on, what listens with this context is under another TLS, or none. */
+void valve_acceptor_set_tls(struct valve_acceptor *acceptor, const void *context,
+                            struct valve_tls *tls);
+
 /* Begins to accept. 0 or -ENOMEM. */
 int valve_acceptor_start(struct valve_acceptor *acceptor);
 
 /* Stops for good: closes the listening sockets. What was handed over stays. */
 void valve_acceptor_stop(struct valve_acceptor *acceptor);
 
+/* Asks the service about a connection that came by this listener. 0, or it may not stay. Any thread. */
+int valve_acceptor_admit(const struct valve_acceptor *acceptor, unsigned listener, int descriptor,
+                         const struct valve_certificate *certificate, void **ret_peer);
+
+const char *valve_acceptor_address(const struct valve_acceptor *acceptor, unsigned listener);
 void *valve_acceptor_context(const struct valve_acceptor *acceptor, unsigned listener);
 
 /* A connection that came by this listener is being closed. Any thread. */

@@ -14,6 +14,7 @@
 #include "server/outgoing.h"
 #include "server/output.h"
 #include "server/reply.h"
+#include "server/secured.h"
 #include "server/server.h"
 #include "server/worker.h"
 
@@ -266,12 +267,17 @@ void *valve_call_listener(const struct valve_call *call)
 
 void *valve_call_peer(const struct valve_call *call)
 {
-    return call->connection->peer;
+    return *valve_connection_peer(call->connection);
 }
 
 void valve_call_set_peer(struct valve_call *call, void *peer)
 {
-    call->connection->peer = peer;
+    *valve_connection_peer(call->connection) = peer;
+}
+
+const struct valve_certificate *valve_call_certificate(const struct valve_call *call)
+{
+    return valve_secured_certificate(call->connection);
 }
 
 int valve_call_socket(const struct valve_call *call)

@@ -18,6 +18,7 @@
 #include "server/last_word.h"
 #include "server/os.h"
 #include "server/output.h"
+#include "server/secured.h"
 #include "server/server.h"
 #include "server/worker.h"
 
@@ -72,6 +73,8 @@ static void on_event(evutil_socket_t descriptor, short what, void *argument)
         if (connection->watch == WATCH_BOTH && !(connection->flags & VALVE_CONNECTION_BLOCKED))
             set_watch(worker, connection, WATCH_READ); /* nobody waits for it any more */
         connection->flags &= (uint16_t)~VALVE_CONNECTION_BLOCKED;
+        if (connection->flags & VALVE_CONNECTION_SHAKING)
+            connection->flags |= VALVE_CONNECTION_READABLE; /* it is TLS that goes on */
     }
     valve_connection_attend(worker, connection);
 }
@@ -115,6 +118,33 @@ static void set_watch(struct valve_worker *worker, struct valve_connection *conn
 
 /* ---- Beginning and end ---- */
 
+void **valve_connection_peer(struct valve_connection *connection)
+{
+    return connection->flags & VALVE_CONNECTION_SECURED ? &connection->secured->peer
+                                                        : &connection->peer;
+}
+
+/* In the next turn, when sockets have had their chance. */
+static void defer(struct valve_worker *worker, struct valve_connection *connection)
+{
+    if (connection->flags & VALVE_CONNECTION_LISTED)
+        return;
+    connection->flags |= VALVE_CONNECTION_LISTED;
+    valve_attendance_add(&worker->deferred, connection);
+}
+
+/* What a connection waits for until its handshake has ended. */
+static void settle_handshake(struct valve_worker *worker, struct valve_connection *connection)
+{
+    if (connection->flags & VALVE_CONNECTION_READABLE)
+        defer(worker, connection); /* another one's was this turn's */
+    else if (connection->secured->session == NULL)
+        set_watch(worker, connection, WATCH_HANGUP);
+    else
+        set_watch(worker, connection,
+                  connection->flags & VALVE_CONNECTION_BLOCKED ? WATCH_WRITE : WATCH_READ);
+}
+
 /* Lets go of the slot and then of the descriptor, which makes it the acceptor's again. */
 static void close_connection(struct valve_worker *worker, struct valve_connection *connection)
 {
@@ -128,7 +158,10 @@ static void close_connection(struct valve_worker *worker, struct valve_connectio
     valve_last_word_drop(connection);
     valve_output_drop(worker, connection);
     valve_output_release(worker, connection);
-    valve_acceptor_leave(&worker->server->acceptor, listener, connection->peer);
+    if (connection->flags & VALVE_CONNECTION_SECURED)
+        valve_secured_close(worker, connection);
+    else
+        valve_acceptor_leave(&worker->server->acceptor, listener, connection->peer);
     connection->state = VALVE_CONNECTION_FREE;
     atomic_fetch_add_explicit(&connection->generation, 1, memory_order_release);
     close(descriptor);
@@ -151,7 +184,12 @@ void valve_connection_adopt(struct valve_worker *worker, int descriptor)
         close_connection(worker, connection);
         return;
     }
-    set_watch(worker, connection, WATCH_READ);
+    if (connection->flags & VALVE_CONNECTION_SECURED) {
+        valve_secured_adopt(worker, connection);
+        settle_handshake(worker, connection);
+    } else {
+        set_watch(worker, connection, WATCH_READ);
+    }
     if (worker->stopping)
         valve_connection_stop(worker, connection);
 }
@@ -180,6 +218,8 @@ static void linger(struct valve_worker *worker, struct valve_connection *connect
         close_connection(worker, connection);
         return;
     }
+    if (connection->flags & VALVE_CONNECTION_SECURED)
+        valve_secured_end(connection);
     shutdown(valve_connection_descriptor(worker, connection), SHUT_WR);
     connection->state = VALVE_CONNECTION_LINGERING;
     set_watch(worker, connection, WATCH_READ);
@@ -316,16 +356,29 @@ static void settle_waiting_request(struct valve_worker *worker, struct valve_con
         valve_worker_forget(worker, connection);
     } else if (valve_intake_may_start(worker, connection)) {
         valve_worker_forget(worker, connection);
-        connection->flags |= VALVE_CONNECTION_LISTED;
-        valve_attendance_add(&worker->deferred, connection);
+        defer(worker, connection);
     } else {
         valve_worker_wait_for_fiber(worker, connection);
     }
 }
 
+/* Under TLS some of what has come may wait for us here, and not in the socket. */
+static void settle_unread(struct valve_worker *worker, struct valve_connection *connection)
+{
+    const uint16_t both = VALVE_CONNECTION_SECURED | VALVE_CONNECTION_READABLE;
+
+    if ((connection->flags & both) == both && valve_intake_is_wanted(connection))
+        defer(worker, connection);
+}
+
 void valve_connection_settle(struct valve_worker *worker, struct valve_connection *connection)
 {
     connection->flags &= (uint16_t)~VALVE_CONNECTION_LISTED;
+    if (connection->state == VALVE_CONNECTION_OPEN &&
+        (connection->flags & VALVE_CONNECTION_SHAKING)) {
+        settle_handshake(worker, connection);
+        return;
+    }
     if (connection->state == VALVE_CONNECTION_OPEN) {
         if (is_through(connection) && valve_last_word_say(worker, connection) < 0)
             valve_connection_break(worker, connection);
@@ -335,6 +388,8 @@ void valve_connection_settle(struct valve_worker *worker, struct valve_connectio
     if (connection->state == VALVE_CONNECTION_LINGERING) {
         if (connection->flags & VALVE_CONNECTION_ENDED)
             close_connection(worker, connection);
+        else
+            settle_unread(worker, connection);
         return;
     }
     if (connection->state == VALVE_CONNECTION_BROKEN) {
@@ -348,6 +403,7 @@ void valve_connection_settle(struct valve_worker *worker, struct valve_connectio
         return;
     }
     settle_waiting_request(worker, connection);
+    settle_unread(worker, connection);
     settle_watch(worker, connection);
     if (connection->state == VALVE_CONNECTION_OPEN)
         settle_timeout(worker, connection);
@@ -393,6 +449,13 @@ void valve_connection_overdue(struct valve_worker *worker, struct valve_connecti
     case VALVE_TIMEOUT_FIBER:
         valve_worker_forget(worker, connection);
         valve_intake_refuse_first(worker, connection);
+        break;
+    case VALVE_TIMEOUT_HANDSHAKE:
+    case VALVE_TIMEOUT_DOOR:
+        if (timeout == VALVE_TIMEOUT_HANDSHAKE && valve_secured_may_shake_on(worker, connection))
+            return;
+        valve_count(&worker->counters->handshakes[VALVE_HANDSHAKE_LATE], 1);
+        valve_connection_break(worker, connection);
         break;
     case VALVE_TIMEOUT_LINGER:
         connection->flags |= VALVE_CONNECTION_ENDED;

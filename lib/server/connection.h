@@ -33,6 +33,8 @@ enum {
     VALVE_CONNECTION_BLOCKED = 1 << 4,  /* the socket took no more output */
     VALVE_CONNECTION_STARVED = 1 << 5,  /* a request waits for a fiber, or for room in flight */
     VALVE_CONNECTION_WAITING = 1 << 6,  /* in the worker's list of those that wait for a fiber */
+    VALVE_CONNECTION_SECURED = 1 << 7,  /* under TLS */
+    VALVE_CONNECTION_SHAKING = 1 << 8,  /* and its handshake has not ended */
 };
 
 struct valve_connection {
@@ -40,10 +42,13 @@ struct valve_connection {
         struct event event;           /* once adopted */
         struct valve_message handoff; /* on the way to the worker */
     };
-    struct valve_input *input;      /* bytes read and not yet turned into requests, or NULL */
-    struct valve_output *output;    /* what waits to be sent and who waits to send, or NULL */
-    struct valve_call *calls;       /* in flight, the latest first */
-    void *peer;                     /* what its listener's admit() said of it, or NULL */
+    struct valve_input *input;   /* bytes read and not yet turned into requests, or NULL */
+    struct valve_output *output; /* what waits to be sent and who waits to send, or NULL */
+    struct valve_call *calls;    /* in flight, the latest first */
+    union {
+        void *peer;                    /* what its listener's admit() said of it, or NULL */
+        struct valve_secured *secured; /* under TLS: that, and what belongs to TLS */
+    };
     _Atomic uint32_t generation;    /* how often this slot was closed */
     uint32_t active_at;             /* ms of the worker's clock: the last byte that came */
     uint32_t due_since;             /* ms: when what its timeout measures began */
@@ -58,6 +63,9 @@ struct valve_connection {
 } __attribute__((aligned(64)));
 
 static_assert(sizeof(struct valve_connection) == 192, "a slot is three cache lines");
+
+/* Where the peer of a connection is. */
+void **valve_connection_peer(struct valve_connection *connection);
 
 /* Takes over a connection that the acceptor handed to this worker. */
 void valve_connection_adopt(struct valve_worker *worker, int descriptor);

@@ -73,6 +73,14 @@ enum valve_cut {
     VALVE_CUTS,
 };
 
+/* How a handshake of TLS came to its end. */
+enum valve_handshake {
+    VALVE_HANDSHAKE_DONE,
+    VALVE_HANDSHAKE_FAILED,
+    VALVE_HANDSHAKE_LATE,
+    VALVE_HANDSHAKE_OUTCOMES,
+};
+
 struct valve_counters {
     valve_counter received, sent; /* bytes */
     valve_counter turns;
@@ -87,6 +95,7 @@ struct valve_counters {
 
     valve_counter closed[VALVE_LISTENERS]; /* connections, by the listener they came by */
     valve_counter broken;                  /* connections, with something unanswered or unsent */
+    valve_counter handshakes[VALVE_HANDSHAKE_OUTCOMES];
     valve_counter cuts[VALVE_CUTS];
     valve_counter faults[VALVE_FAULTS];
     valve_counter buffers_failed; /* more of the first kind */

@@ -13,6 +13,7 @@
 #include "server/last_word.h"
 #include "server/os.h"
 #include "server/output.h"
+#include "server/secured.h"
 #include "server/server.h"
 #include "server/worker.h"
 
@@ -27,26 +28,37 @@ bool valve_intake_is_wanted(const struct valve_connection *connection)
            !valve_input_has_request(connection);
 }
 
+/* As recv(2), but for errors, which are negative. */
+static ssize_t receive_bytes(struct valve_worker *worker, struct valve_connection *connection,
+                             uint8_t *data, size_t room)
+{
+    ssize_t size;
+
+    if (connection->flags & VALVE_CONNECTION_SECURED)
+        return valve_secured_receive(connection, data, room);
+    do
+        size = recv(valve_connection_descriptor(worker, connection), data, room, MSG_DONTWAIT);
+    while (size < 0 && errno == EINTR);
+    return size < 0 ? -errno : size;
+}
+
 /* Bytes received; 0: none yet, or never again, which the connection then knows. */
 static size_t receive(struct valve_worker *worker, struct valve_connection *connection,
                       uint8_t *data, size_t room)
 {
-    int socket = valve_connection_descriptor(worker, connection);
-    ssize_t size;
+    ssize_t size = receive_bytes(worker, connection, data,
+                                 room < VALVE_READ_MOST ? room : VALVE_READ_MOST);
 
-    do
-        size = recv(socket, data, room < VALVE_READ_MOST ? room : VALVE_READ_MOST, MSG_DONTWAIT);
-    while (size < 0 && errno == EINTR);
     if (size > 0) {
         connection->active_at = valve_worker_ms(worker);
         valve_count(&worker->counters->received, (uint64_t)size);
         return (size_t)size;
     }
-    if (size < 0 && errno == EAGAIN)
+    if (size == -EAGAIN)
         return 0;
     connection->flags |= VALVE_CONNECTION_ENDED;
     /* The end of input alone is a client that has no more to ask; a hang-up is one that left. */
-    if (size < 0 || valve_os_peer_gone(socket))
+    if (size < 0 || valve_os_peer_gone(valve_connection_descriptor(worker, connection)))
         valve_connection_break(worker, connection);
     return 0;
 }
@@ -57,6 +69,10 @@ void valve_intake_read(struct valve_worker *worker, struct valve_attendance *att
     uint8_t *data = worker->region + worker->region_used;
     size_t room = VALVE_READ_MOST;
 
+    if (connection->flags & VALVE_CONNECTION_SHAKING) {
+        valve_secured_shake(worker, connection);
+        return;
+    }
     if ((connection->flags & VALVE_CONNECTION_READABLE) && valve_intake_is_wanted(connection)) {
         size_t size;
 

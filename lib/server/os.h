@@ -50,6 +50,9 @@ bool valve_os_in_memory(int file, off_t offset, size_t size, bool is_moving);
  */
 ssize_t valve_os_read(int file, off_t offset, void *data, size_t size, size_t ahead);
 
+/* The same of what is in memory: -EAGAIN where the first byte is not. Never waits. */
+ssize_t valve_os_read_hot(int file, off_t offset, void *data, size_t size);
+
 /*
  * Has the kernel end connections whose peer's machine is silent: one that acknowledges no data, and
  * one that answers no probes of an idle connection, for a minute more than `patience` ns, or two

@@ -197,6 +197,16 @@ bool valve_os_in_memory(int file, off_t offset, size_t size, bool is_moving)
     return is_resident(file, end - 1);
 }
 
+ssize_t valve_os_read_hot(int file, off_t offset, void *data, size_t size)
+{
+    struct iovec room = {data, size};
+    ssize_t r = preadv2(file, &room, 1, offset, RWF_NOWAIT);
+
+    if (r < 0 && errno == EOPNOTSUPP && is_memory(file))
+        r = pread(file, data, size, offset);
+    return r < 0 ? -errno : r;
+}
+
 ssize_t valve_os_read(int file, off_t offset, void *data, size_t size, size_t ahead)
 {
     size_t got = 0;

@@ -10,6 +10,7 @@
 #include <sys/socket.h>
 
 #include "server/counters.h"
+#include "server/secured.h"
 #include "server/server.h"
 #include "server/worker.h"
 
@@ -201,7 +202,8 @@ int valve_output_send(struct valve_worker *worker, struct valve_connection *conn
     int socket = valve_connection_descriptor(worker, connection);
 
     while (output != NULL && output->queue.size > 0) {
-        ssize_t sent = send_once(socket, output);
+        ssize_t sent = valve_secured_seals(connection) ? valve_secured_send(worker, connection)
+                                                       : send_once(socket, output);
 
         if (sent == -EAGAIN || sent == -ENOBUFS)
             return -EAGAIN;

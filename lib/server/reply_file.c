@@ -20,6 +20,7 @@
 #include "server/os.h"
 #include "server/output.h"
 #include "server/reply.h"
+#include "server/secured.h"
 #include "server/server.h"
 #include "server/worker.h"
 
@@ -39,7 +40,7 @@ struct transfer {
     off_t hot_end; /* so far it was in memory, at the time */
     uint64_t hot_at;
     bool is_moving;            /* some of it was not, and what follows may be on its way there */
-    struct valve_buffer *cold; /* what was read of it and is to be queued, or NULL */
+    struct valve_buffer *cold; /* what was read of it, and is to be queued, or NULL */
 };
 
 /* Reads one window. Owns its descriptor and its buffer, since it may outlive the call. */
@@ -246,6 +247,32 @@ static int send_hot(struct transfer *transfer)
     return transfer->left > 0 ? valve_worker_yield(transfer->call->worker) : 0;
 }
 
+/*
+ * Under TLS it has to come here to be encrypted: what is in memory of it at once, all else by the
+ * pool.
+ */
+static int take(struct transfer *transfer)
+{
+    struct valve_buffer *buffer = valve_buffer_new(&transfer->call->worker->buffers,
+                                                   VALVE_REPLY_BUFFER);
+    ssize_t size;
+
+    if (buffer == NULL)
+        return -ENOMEM;
+    size = valve_os_read_hot(transfer->descriptor, transfer->offset, buffer->data,
+                             transfer->left < VALVE_REPLY_BUFFER ? (size_t)transfer->left
+                                                                 : VALVE_REPLY_BUFFER);
+    if (size <= 0) {
+        valve_buffer_free(&transfer->call->worker->buffers, buffer);
+        return fetch(transfer);
+    }
+    buffer->end = (size_t)size;
+    transfer->cold = buffer;
+    transfer->offset += (off_t)size;
+    transfer->left -= (uint64_t)size;
+    return 0;
+}
+
 /* Queues what was read, while the next window may already be on its way. */
 static int queue_cold(struct transfer *transfer)
 {
@@ -267,6 +294,8 @@ static int send_next(struct transfer *transfer)
 
     if (transfer->cold != NULL)
         return queue_cold(transfer);
+    if (valve_secured_seals(call->connection))
+        return take(transfer);
     if (!is_hot(transfer))
         return fetch(transfer);
     if (call->connection->output->queue.size > 0)
@@ -328,7 +357,9 @@ static int begin(struct transfer *transfer, const struct valve_type *reply, unsi
 
     if (r < 0 || valve_reply_pointless(transfer->call))
         return r < 0 ? r : -ECANCELED;
-    if (size > 0 && !is_hot(transfer))
+    if (size > 0 && valve_secured_seals(transfer->call->connection))
+        r = take(transfer);
+    else if (size > 0 && !is_hot(transfer))
         r = fetch(transfer);
     if (r == 0 && valve_reply_is_refused(transfer->call))
         r = -ECANCELED;
@@ -381,7 +412,7 @@ struct valve_answer valve_reply_bytes_file(struct valve_call *call, const struct
     r = begin(&transfer, reply, arm);
     if (r == 0)
         r = send_file(&transfer);
-    free(transfer.cold);
+    valve_buffer_free(&call->worker->buffers, transfer.cold);
     if (r == 0 || valve_reply_pointless(call))
         return valve_reply_answered(call);
     return fail(call, r, what);

@@ -343,6 +343,11 @@ const char *valve_server_metrics_address(const struct valve_server *server)
     return valve_metrics_address(&server->metrics);
 }
 
+void valve_server_set_tls(struct valve_server *server, const void *context, struct valve_tls *tls)
+{
+    valve_acceptor_set_tls(&server->acceptor, context, tls);
+}
+
 const char *valve_server_address(const struct valve_server *server, unsigned index)
 {
     return index < server->acceptor.count ? server->acceptor.listeners[index].listening.address.text

@@ -163,6 +163,8 @@ static const struct valve_figure refused = {"valve_connections_refused_total",
 static const struct valve_figure cuts = {"valve_connections_timed_out_total",
                                          "Connections that were ended by a timeout.",
                                          VALVE_COUNTER};
+static const struct valve_figure handshakes = {
+    "valve_tls_handshakes_total", "Handshakes of TLS, by how they ended.", VALVE_COUNTER};
 static const struct valve_figure accepting = {
     "valve_accepting", "1 while new connections are accepted, 0 while they have to wait.",
     VALVE_GAUGE};
@@ -214,6 +216,16 @@ static void tell_accepting(const struct report *report)
     for (unsigned i = 0; i < VALVE_ACCEPT_ERRORS; i++)
         tell_labelled(report, &accept_errors, "error", errors[i],
                       valve_counted(&acceptor->errors[i]));
+}
+
+static void tell_handshakes(const struct report *report)
+{
+    static const char *const names[VALVE_HANDSHAKE_OUTCOMES] = {"ok", "failed", "timeout"};
+
+    for (unsigned i = 0; i < VALVE_HANDSHAKE_OUTCOMES; i++)
+        tell_labelled(report, &handshakes, "outcome", names[i],
+                      sum_of(report->server, offsetof(struct valve_counters, handshakes) +
+                                                 i * sizeof(valve_counter)));
 }
 
 static void tell_cuts(const struct report *report)
@@ -425,6 +437,7 @@ void valve_server_stats(struct valve_server *server, valve_take_sample take, voi
     tell_totals(&report);
     tell_listeners(&report);
     tell_cuts(&report);
+    tell_handshakes(&report);
     tell_accepting(&report);
     tell_faults(&report);
     tell_workers(&report);

@@ -8,15 +8,22 @@
 #include "server/server.h"
 #include "server/worker.h"
 
-#define LINGER_MS  1000 /* how long a client may take to close after we did (PROTOCOL 1) */
-#define NOBODY     (-1)
-#define MOST_STEPS 32 /* from the end of a queue, to where somebody belongs who comes late */
+#define LINGER_MS    1000 /* how long a client may take to close after we did (PROTOCOL 1) */
+#define NOBODY       (-1)
+#define HANDSHAKE_MS 1000 /* after which it makes room if somebody waits for that */
+#define MOST_STEPS   32   /* from the end of a queue, to where somebody belongs who comes late */
 
 static uint32_t milliseconds(uint64_t nanoseconds)
 {
     uint64_t ms = (nanoseconds + 999999) / 1000000;
 
     return ms > INT32_MAX ? INT32_MAX : (uint32_t)ms;
+}
+
+/* Of two times of patience, 0 being endless. */
+static uint32_t smaller(uint32_t a, uint32_t b)
+{
+    return b != 0 && b < a ? b : a;
 }
 
 void valve_timeouts_init(struct valve_timeouts *timeouts,
@@ -29,12 +36,23 @@ void valve_timeouts_init(struct valve_timeouts *timeouts,
     timeouts->queues[VALVE_TIMEOUT_REQUEST].patience = milliseconds(options->request_timeout);
     timeouts->queues[VALVE_TIMEOUT_SEND].patience = milliseconds(options->send_timeout);
     timeouts->queues[VALVE_TIMEOUT_FIBER].patience = milliseconds(options->io_timeout);
+    timeouts->queues[VALVE_TIMEOUT_DOOR].patience = milliseconds(options->request_timeout);
+    timeouts->queues[VALVE_TIMEOUT_HANDSHAKE].patience = smaller(
+        HANDSHAKE_MS, timeouts->queues[VALVE_TIMEOUT_DOOR].patience);
     timeouts->queues[VALVE_TIMEOUT_LINGER].patience = LINGER_MS;
 }
 
 static struct valve_connection *slot(const struct valve_worker *worker, int32_t descriptor)
 {
     return valve_table_slot(&worker->server->table, descriptor);
+}
+
+struct valve_connection *valve_timeouts_first(const struct valve_worker *worker,
+                                              enum valve_timeout timeout)
+{
+    int32_t descriptor = worker->timeouts.queues[timeout].first;
+
+    return descriptor == NOBODY ? NULL : slot(worker, descriptor);
 }
 
 static bool is_before(uint32_t one, uint32_t other)

@@ -16,12 +16,14 @@ struct valve_connection;
 struct valve_worker;
 
 enum valve_timeout {
-    VALVE_TIMEOUT_NONE,    /* busy on the server's account: nobody is hurried */
-    VALVE_TIMEOUT_IDLE,    /* nothing in flight */
-    VALVE_TIMEOUT_REQUEST, /* a request has begun to arrive */
-    VALVE_TIMEOUT_SEND,    /* output waits for the client */
-    VALVE_TIMEOUT_FIBER,   /* a request waits for a fiber, and none is in flight */
-    VALVE_TIMEOUT_LINGER,  /* our side is shut down */
+    VALVE_TIMEOUT_NONE,      /* busy on the server's account: nobody is hurried */
+    VALVE_TIMEOUT_IDLE,      /* nothing in flight */
+    VALVE_TIMEOUT_REQUEST,   /* a request has begun to arrive */
+    VALVE_TIMEOUT_SEND,      /* output waits for the client */
+    VALVE_TIMEOUT_FIBER,     /* a request waits for a fiber, and none is in flight */
+    VALVE_TIMEOUT_HANDSHAKE, /* of TLS: looked at now and then */
+    VALVE_TIMEOUT_DOOR,      /* waits until that may begin */
+    VALVE_TIMEOUT_LINGER,    /* our side is shut down */
     VALVE_TIMEOUTS,
 };
 
@@ -50,6 +52,10 @@ bool valve_timeouts_is_over(const struct valve_worker *worker, enum valve_timeou
 
 /* Takes it out of all queues, before it is closed. */
 void valve_timeouts_remove(struct valve_worker *worker, struct valve_connection *connection);
+
+/* The one that is in a queue for longest; NULL: none. */
+struct valve_connection *valve_timeouts_first(const struct valve_worker *worker,
+                                              enum valve_timeout timeout);
 
 /* Calls valve_connection_overdue() for each whose time has run out. */
 void valve_timeouts_expire(struct valve_worker *worker);

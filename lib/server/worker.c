@@ -115,6 +115,7 @@ static void turn(struct valve_worker *worker)
     worker->now = valve_clock_now();
     valve_pulse_begin(worker);
     worker->no_stack = false; /* memory may have come free elsewhere: one more try a turn */
+    worker->has_shaken = false;
     valve_timeouts_expire(worker);
     resume_yielded(worker);
     collect_deferred(worker);

@@ -79,6 +79,9 @@ struct valve_worker {
     uint64_t batch;                /* its number, as valve_call_batch() tells it */
     struct valve_scanner *scanner; /* for items that come whole */
 
+    unsigned handshakes; /* of TLS, that have begun and not ended */
+    bool has_shaken;     /* in this turn, with one of them */
+
     struct valve_scheduler *scheduler;
     unsigned max_calls, calls;            /* fibers: most, and now */
     bool no_stack;                        /* the last fiber could not be started */

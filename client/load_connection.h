@@ -63,9 +63,9 @@ bool load_connection_ask(struct load_connection *connection, struct load_shared 
 int load_connection_send(struct load_connection *connection);
 
 /*
- * Receives what has come and counts the answers that end with that, all at the time that is returned in
- * *ret_time. 0; -ENODATA: the server ended it; -ECONNABORTED: within an answer; another negative
- * errno; what is wrong is then said in *ret_problem, unless the errno does.
+ * Receives what has come and counts the answers that end with that, all at the time that is
+ * returned in *ret_time. 0; -ENODATA: the server ended it; -ECONNABORTED: within an answer; another
+ * negative errno; what is wrong is then said in *ret_problem, unless the errno does.
  */
 int load_connection_receive(struct load_connection *connection, struct load_shared *shared,
                             uint64_t *ret_time, const char **ret_problem);

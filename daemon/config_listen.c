@@ -81,7 +81,9 @@ bool config_knows_clients(const struct config_listener *listener)
            listener->tls_client_ca[0] != '\0';
 }
 
-/* All that is said of TLS means nothing without a certificate, which is worth nothing without key. */
+/*
+ * All that is said of TLS means nothing without a certificate, which is worth nothing without key.
+ */
 static void check_tls(const struct config *config, const struct config_listener *listener,
                       struct config_errors *errors)
 {

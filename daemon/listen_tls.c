@@ -14,6 +14,13 @@
 #include <string.h>
 
 #include "daemon/config_internal.h"
+#include "server/os.h"
+
+/*
+ * OpenSSL has buffers of 17 and 33 KiB for each record, as it comes and goes: it would be mapped and
+ * unmapped for each.
+ */
+#define LARGE_BLOCK_UNDER_TLS ((size_t)64 * 1024)
 
 /* Where a file is that is named so; "" for none. 0, or -ENOENT: nobody has passed it. */
 static int path_of(const char *name, char path[PATH_MAX])
@@ -57,6 +64,7 @@ int listen_tls_new(const struct config_listener *listener, struct valve_tls **re
     options.key = paths[1];
     options.authorities = paths[2][0] != '\0' ? paths[2] : NULL;
     r = valve_tls_new_server(&options, ret_tls, &error);
+    valve_os_map_large_blocks(LARGE_BLOCK_UNDER_TLS);
     if (r < 0)
         snprintf(ret_error->text, sizeof ret_error->text, "[listen %s]: %.400s",
                  listener->name.text, error.text);

@@ -47,6 +47,9 @@
 /* Of the socket of metrics, where it is a file. */
 #define METRICS_MODE 0660
 
+/* So large a block goes back to the system by itself. */
+#define LARGE_BLOCK ((size_t)8 * 1024)
+
 /* Everything there is one of, in the order in which it comes to be. */
 struct valved {
     int status; /* the exit status, if it ended now */
@@ -562,7 +565,7 @@ int main(int argc, char **argv)
         fputs("valved: cannot open /dev/null for a standard stream that is closed\n", stderr);
         return EXIT_FAILURE;
     }
-    valve_os_map_large_blocks();
+    valve_os_map_large_blocks(LARGE_BLOCK);
     log_init(&valved.log, VALVE_LOG_INFO);
     metrics_init();
     ready = read_command_line(&valved, argc, argv) && read_configuration(&valved) &&

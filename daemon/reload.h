@@ -21,8 +21,8 @@ struct reload {
 };
 
 /*
- * Loads the configuration anew. If anything is wrong with it, that is logged and all stays as it is.
- * Else its listeners, access rules and log level are in force from now on, and what takes a
+ * Loads the configuration anew. If anything is wrong with it, that is logged and all stays as it
+ * is. Else its listeners, access rules and log level are in force from now on, and what takes a
  * restart is logged. Main thread; may wait for the file system. Whether it was put into force.
  */
 bool reload_configuration(struct reload *reload);

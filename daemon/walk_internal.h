@@ -59,8 +59,9 @@ int walk_begin(struct walk *walk, const struct level *level, const char *path);
 
 /*
  * Makes room for `more` elements after `used`; doubles, so that growing costs little. It is no
- * realloc(), which leaves a rest of any size behind where it can: the heap's cache of each thread of
- * the pool would keep some of each size, and with them the pages that these are in. 0 or -ENOMEM.
+ * realloc(), which leaves a rest of any size behind where it can: the heap's cache of each thread
+ * of the pool would keep some of each size, and with them the pages that these are in. 0 or
+ * -ENOMEM.
  */
 int walk_grow(void **data, size_t *room, size_t used, size_t more, size_t size);
 

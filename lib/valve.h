@@ -275,9 +275,9 @@ struct valve_tls_options {
 };
 
 /*
- * Reads the files, which may wait. 0; -EINVAL (a file is not what it should be), -ENOENT, -EACCES and
- * the like, -ENOMEM: explained in *ret_error. What is opened with it refers to it: it may be freed
- * at any time. NULL is accepted.
+ * Reads the files, which may wait. 0; -EINVAL (a file is not what it should be), -ENOENT, -EACCES
+ * and the like, -ENOMEM: explained in *ret_error. What is opened with it refers to it: it may be
+ * freed at any time. NULL is accepted.
  */
 int valve_tls_new_server(const struct valve_tls_options *options, struct valve_tls **ret_tls,
                          struct valve_error *ret_error);
@@ -305,8 +305,8 @@ struct valve_listener_options {
      * Who has connected? Asked of each connection that was accepted, before anything is read from
      * it, on the main thread; of one under TLS after its handshake, on its worker, and with the
      * certificate that the client has shown, if any. It must not wait. What it puts into *ret_peer,
-     * valve_call_peer() tells the handlers. The descriptor stays the server's. Not 0: the connection
-     * is closed without a word. NULL: all are let in, and nobody is asked who he is.
+     * valve_call_peer() tells the handlers. The descriptor stays the server's. Not 0: the
+     * connection is closed without a word. NULL: all are let in, and nobody is asked who he is.
      */
     int (*admit)(void *context, int descriptor, const struct valve_certificate *certificate,
                  void **ret_peer);
@@ -342,15 +342,16 @@ int valve_server_new(const struct valve_server_options *options,
                      struct valve_error *ret_error);
 
 /*
- * Binds and listens; connections are accepted once the server runs. Main thread, also while it runs.
- * A socket that was given is the server's also after an error; its file is not removed in the end.
+ * Binds and listens; connections are accepted once the server runs. Main thread, also while it
+ * runs. A socket that was given is the server's also after an error; its file is not removed in the
+ * end.
  */
 int valve_server_listen(struct valve_server *server, const struct valve_listener_options *options,
                         struct valve_error *ret_error);
 
 /*
- * Listens no more where this is the `context`; connections that came by it stay, and the context has
- * to. Main thread.
+ * Listens no more where this is the `context`; connections that came by it stay, and the context
+ * has to. Main thread.
  */
 void valve_server_unlisten(struct valve_server *server, const void *context);
 
@@ -367,8 +368,8 @@ const char *valve_server_address(const struct valve_server *server, unsigned ind
 int valve_server_stop_on_signals(struct valve_server *server);
 
 /*
- * Calls `run` on the main thread for each signal of this number, or every so many ns, while the server
- * runs. It must not block. Before valve_server_run(). 0 or -ENOMEM.
+ * Calls `run` on the main thread for each signal of this number, or every so many ns, while the
+ * server runs. It must not block. Before valve_server_run(). 0 or -ENOMEM.
  */
 int valve_server_on_signal(struct valve_server *server, int number, void (*run)(void *context),
                            void *context);
@@ -491,9 +492,9 @@ const char *valve_server_metrics_address(const struct valve_server *server);
 void *valve_call_listener(const struct valve_call *call);
 
 /*
- * What the listener's admit() said of the connection that the call came by; NULL without one. Another
- * can take its place, for all calls of the connection, and is then what leave() is told. The socket
- * is for asking who is at its other end, and nothing else.
+ * What the listener's admit() said of the connection that the call came by; NULL without one.
+ * Another can take its place, for all calls of the connection, and is then what leave() is told.
+ * The socket is for asking who is at its other end, and nothing else.
  */
 void *valve_call_peer(const struct valve_call *call);
 void valve_call_set_peer(struct valve_call *call, void *peer);
@@ -786,9 +787,9 @@ int valve_client_connect(const char *address, uint64_t deadline, struct valve_cl
                          struct valve_error *ret_error);
 
 /*
- * The same under TLS: the server has to show a certificate that names `name`, a host or an address in
- * digits; NULL: the address that is connected to. -EPROTO: the handshake failed, as *ret_error says.
- * A fiber needs 64 KiB of stack for it.
+ * The same under TLS: the server has to show a certificate that names `name`, a host or an address
+ * in digits; NULL: the address that is connected to. -EPROTO: the handshake failed, as *ret_error
+ * says. A fiber needs 64 KiB of stack for it.
  */
 int valve_client_connect_tls(const char *address, const struct valve_tls *tls, const char *name,
                              uint64_t deadline, struct valve_client **ret_client,

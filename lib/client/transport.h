@@ -49,9 +49,9 @@ int valve_transport_connect(struct valve_transport *transport, const struct valv
                             uint64_t deadline);
 
 /*
- * Puts it under TLS, with a server whose certificate names `name`. Waits until `deadline`. 0; -EPROTO,
- * explained in *ret_error; -EINVAL: nobody is called that; others as above. After a failure it is to
- * be closed.
+ * Puts it under TLS, with a server whose certificate names `name`. Waits until `deadline`. 0;
+ * -EPROTO, explained in *ret_error; -EINVAL: nobody is called that; others as above. After a
+ * failure it is to be closed.
  */
 int valve_transport_secure(struct valve_transport *transport, const struct valve_tls *tls,
                            const char *name, uint64_t deadline, struct valve_error *ret_error);

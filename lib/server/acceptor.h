@@ -76,7 +76,10 @@ int valve_acceptor_start(struct valve_acceptor *acceptor);
 /* Stops for good: closes the listening sockets. What was handed over stays. */
 void valve_acceptor_stop(struct valve_acceptor *acceptor);
 
-/* Asks the service about a connection that came by this listener. 0, or it may not stay. Any thread. */
+/*
+ * Asks the service about a connection that came by this listener. 0, or it may not stay. Any
+ * thread.
+ */
 int valve_acceptor_admit(const struct valve_acceptor *acceptor, unsigned listener, int descriptor,
                          const struct valve_certificate *certificate, void **ret_peer);
 

@@ -25,7 +25,6 @@
 
 #include "fiber/annotate.h"
 
-#define LARGE_BLOCK    (8 * 1024)
 #define TRIM_THRESHOLD (128 * 1024) /* glibc's own choice */
 #define END_BLOCK      4000         /* in no thread's cache of small blocks, and not mapped */
 #define END_BLOCKS     32
@@ -279,9 +278,9 @@ void valve_os_trim_heap(void)
 #else
 
 /*
- * malloc_trim() leaves the end of the heap that a thread has for itself, which has been as far as its
- * highest peak. free() gives that back where more than 64 KiB of it come together: so that much is
- * taken from it, and given back.
+ * malloc_trim() leaves the end of the heap that a thread has for itself, which has been as far as
+ * its highest peak. free() gives that back where more than 64 KiB of it come together: so that much
+ * is taken from it, and given back.
  */
 static void give_back_end(void)
 {
@@ -305,10 +304,10 @@ void valve_os_trim_heap(void)
 
 #endif
 
-void valve_os_map_large_blocks(void)
+void valve_os_map_large_blocks(size_t least)
 {
     /* Set once, it stays: glibc would raise it to what was freed last. */
-    mallopt(M_MMAP_THRESHOLD, LARGE_BLOCK);
+    mallopt(M_MMAP_THRESHOLD, (int)least);
 }
 
 void valve_os_forget(void *memory, size_t size)

@@ -25,11 +25,11 @@
 #include "server/worker.h"
 
 #define HOT_WINDOW   ((size_t)1024 * 1024) /* looked at at once, and read ahead */
-#define SLICE        ((size_t)256 * 1024) /* sent at once: it is in the CPU's cache until it is taken */
-#define HOT_TRUSTED  1000000              /* ns for which memory is taken to keep what it had */
-#define KEPT_TRUSTED 10000000             /* ns, of files that are sent again and again */
-#define COLD_WINDOW  ((size_t)128 * 1024) /* read at once: held until it is sent */
-#define RETRY        20000000             /* ns between looks for a free descriptor */
+#define SLICE        ((size_t)256 * 1024)  /* sent at once: the CPU has it until it is taken */
+#define HOT_TRUSTED  1000000               /* ns for which memory is taken to keep what it had */
+#define KEPT_TRUSTED 10000000              /* ns, of files that are sent again and again */
+#define COLD_WINDOW  ((size_t)128 * 1024)  /* read at once: held until it is sent */
+#define RETRY        20000000              /* ns between looks for a free descriptor */
 
 /* A file on its way to the socket. */
 struct transfer {
@@ -208,7 +208,9 @@ static int send_queued(struct valve_call *call)
     return r;
 }
 
-/* Sends some of what is hot: as much as the socket takes, or -errno. -ENODATA: the file ends here. */
+/*
+ * Sends some of what is hot: as much as the socket takes, or -errno. -ENODATA: the file ends here.
+ */
 static ssize_t send_slice(struct transfer *transfer, size_t size)
 {
     struct valve_call *call = transfer->call;

@@ -27,7 +27,7 @@ struct valve_secured *valve_secured_new(struct valve_tls *tls)
     return secured;
 }
 
-/* ---- Handshakes ------------------------------------------------------------------------------- */
+/* ---- Handshakes ------------------------------------------------------------------------------ */
 
 static void count(struct valve_worker *worker, enum valve_handshake outcome)
 {
@@ -145,7 +145,7 @@ void valve_secured_close(struct valve_worker *worker, struct valve_connection *c
         begin_next(worker);
 }
 
-/* ---- Bytes ------------------------------------------------------------------------------------ */
+/* ---- Bytes ----------------------------------------------------------------------------------- */
 
 ssize_t valve_secured_receive(struct valve_connection *connection, void *data, size_t size)
 {

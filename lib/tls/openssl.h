@@ -3,8 +3,8 @@
  * OpenSSL, loaded when it is first needed: a program that speaks no TLS does without the 4 ms and
  * 1.8 MB that linking it costs.
  *
- * Its functions are called by their own names, after valve_openssl_load() has succeeded. The idea is
- * systemd's (dlfcn-util.h).
+ * Its functions are called by their own names, after valve_openssl_load() has succeeded. The idea
+ * is systemd's (dlfcn-util.h).
  */
 #ifndef VALVE_TLS_OPENSSL_H
 #define VALVE_TLS_OPENSSL_H

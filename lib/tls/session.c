@@ -22,7 +22,7 @@ struct valve_tls_session {
     const char *problem; /* static, or NULL */
 };
 
-/* ---- Sockets of clients ------------------------------------------------------------------------ */
+/* ---- Sockets of clients ---------------------------------------------------------------------- */
 
 /*
  * As OpenSSL's own BIO for sockets, but for one thing: a program that only calls need not ignore
@@ -68,7 +68,7 @@ static int set_quiet_socket(SSL *ssl, int socket)
     return 1;
 }
 
-/* ---- Beginning and end ------------------------------------------------------------------------- */
+/* ---- Beginning and end ----------------------------------------------------------------------- */
 
 static int set_socket(SSL *ssl, const struct valve_tls *tls, int socket)
 {
@@ -122,7 +122,7 @@ int valve_tls_session_expect(struct valve_tls_session *session, const char *name
     return 0;
 }
 
-/* ---- Errors ----------------------------------------------------------------------------------- */
+/* ---- Errors ---------------------------------------------------------------------------------- */
 
 /* A call has failed, with `error` in errno: what to poll for, or why. */
 static int verdict(struct valve_tls_session *session, int result, int error, short *ret_events)
@@ -142,7 +142,7 @@ static int verdict(struct valve_tls_session *session, int result, int error, sho
     }
 }
 
-/* ---- The handshake ---------------------------------------------------------------------------- */
+/* ---- The handshake --------------------------------------------------------------------------- */
 
 static void explain(const struct valve_tls_session *session, int error,
                     struct valve_error *ret_error)
@@ -208,7 +208,7 @@ valve_tls_session_certificate(const struct valve_tls_session *session)
     return session->certificate;
 }
 
-/* ---- Bytes ------------------------------------------------------------------------------------ */
+/* ---- Bytes ----------------------------------------------------------------------------------- */
 
 ssize_t valve_tls_session_read(struct valve_tls_session *session, void *data, size_t size)
 {

@@ -25,15 +25,15 @@ int valve_tls_session_new(const struct valve_tls *tls, int socket,
 void valve_tls_session_free(struct valve_tls_session *session);
 
 /*
- * Of a client, before the handshake: whom the server's certificate has to name, a host or an address
- * in digits. 0, -EINVAL or -ENOMEM.
+ * Of a client, before the handshake: whom the server's certificate has to name, a host or an
+ * address in digits. 0, -EINVAL or -ENOMEM.
  */
 int valve_tls_session_expect(struct valve_tls_session *session, const char *name);
 
 /*
  * Goes on with the handshake. 0: it is done, and the other side is who it should be; -EAGAIN: the
- * socket must be ready for *ret_events of poll(2) first; -EPROTO, explained in *ret_error; or how the
- * socket failed.
+ * socket must be ready for *ret_events of poll(2) first; -EPROTO, explained in *ret_error; or how
+ * the socket failed.
  */
 int valve_tls_session_shake(struct valve_tls_session *session, short *ret_events,
                             struct valve_error *ret_error);

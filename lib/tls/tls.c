@@ -19,7 +19,7 @@ const char *valve_tls_reason(const char *what)
     return reason != NULL ? reason : what;
 }
 
-/* ---- Files ------------------------------------------------------------------------------------ */
+/* ---- Files ----------------------------------------------------------------------------------- */
 
 /* Whether it can be read; OpenSSL would not say why it cannot. */
 static int open_and_close(const char *path, const char *what, struct valve_error *error)
@@ -96,7 +96,7 @@ static int believe(SSL_CTX *context, const struct valve_tls_options *options, bo
     return 0;
 }
 
-/* ---- Contexts --------------------------------------------------------------------------------- */
+/* ---- Contexts -------------------------------------------------------------------------------- */
 
 /* Of what a client offers. One that offers only others is told so; see also the handshake. */
 static int select_protocol(SSL *ssl, const unsigned char **ret_protocol, unsigned char *ret_size,
@@ -115,8 +115,8 @@ static int select_protocol(SSL *ssl, const unsigned char **ret_protocol, unsigne
 }
 
 /*
- * Sessions are not resumed: a certificate that is believed no more would be in a ticket. Connections
- * last, so handshakes are few.
+ * Sessions are not resumed: a certificate that is believed no more would be in a ticket.
+ * Connections last, so handshakes are few.
  */
 static int set_up(SSL_CTX *context, bool is_server, bool allows_1_2)
 {

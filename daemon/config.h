@@ -67,6 +67,8 @@ enum config_key_index {
     CONFIG_IO_TIMEOUT,
     CONFIG_DRAIN_TIMEOUT,
     CONFIG_LOG_LEVEL,
+    CONFIG_LOG_AUDIT,
+    CONFIG_LOG_AUDIT_FILE,
     CONFIG_METRICS_ADDRESS,
     CONFIG_METRICS_INSECURE,
     CONFIG_KEY_COUNT
@@ -129,6 +131,9 @@ struct config_user {
 
 /* What becomes of the sandbox where the system has none. */
 enum config_sandbox { CONFIG_SANDBOX_NO, CONFIG_SANDBOX_AUTO, CONFIG_SANDBOX_REQUIRED };
+
+/* Whether there is an audit, and whether nothing is removed of which it cannot tell. */
+enum config_audit { CONFIG_AUDIT_NO, CONFIG_AUDIT_YES, CONFIG_AUDIT_REQUIRED };
 
 struct config_listener {
     struct config_name name;
@@ -209,6 +214,8 @@ struct config {
     uint64_t drain_timeout;
 
     int log_level; /* LOG_ERR to LOG_DEBUG of <syslog.h> */
+    enum config_audit audit;
+    char *audit_file; /* "": where the log goes */
 
     struct valve_address metrics_address; /* size 0: no metrics are served */
     bool metrics_insecure;                /* reachable from other machines, as asked */
@@ -265,6 +272,9 @@ int config_dump(const struct config *config, FILE *stream);
 /* Whether it is TLS that is spoken there, and whether clients need certificates. */
 bool config_is_under_tls(const struct config_listener *listener);
 bool config_knows_clients(const struct config_listener *listener);
+
+/* What `allow` calls one operation. */
+const char *config_operation_name(unsigned operation);
 
 /* What the peers of a listener may do at most: its `allow`, less what is switched off for all. */
 unsigned config_allows(const struct config_listener *listener, bool deletes);

@@ -67,6 +67,8 @@ extern const struct config_type config_sandbox_type;
 extern const struct config_type config_peers_type;
 extern const struct config_type config_prefix_type;
 extern const struct config_type config_secret_type;
+extern const struct config_type config_audit_type;
+extern const struct config_type config_optional_path_type;
 
 /* Which listeners a key makes sense for. */
 enum config_transport { CONFIG_ANY_TRANSPORT, CONFIG_SOCKET_FILE, CONFIG_TCP };

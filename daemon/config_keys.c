@@ -85,6 +85,10 @@ const struct config_key config_keys[CONFIG_KEY_COUNT] = {
 
     [CONFIG_LOG_LEVEL] = {"level", CONFIG_LOG,
         .type = &config_level_type, .offset = FIELD(log_level), .initial = "info"},
+    [CONFIG_LOG_AUDIT] = {"audit", CONFIG_LOG,
+        .type = &config_audit_type, .offset = FIELD(audit), .initial = "no"},
+    [CONFIG_LOG_AUDIT_FILE] = {"audit_file", CONFIG_LOG,
+        .type = &config_optional_path_type, .offset = FIELD(audit_file), .initial = ""},
 
     [CONFIG_METRICS_ADDRESS] = {"address", CONFIG_METRICS,
         .type = &config_optional_address_type, .offset = FIELD(metrics_address), .initial = ""},

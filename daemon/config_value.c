@@ -86,9 +86,27 @@ static void format_level(const void *value, char *text, size_t size)
 
 const struct config_type config_level_type = {parse_level, format_level, NULL};
 
-/* ---- the sandbox ---- */
+/* ---- one of three words: an enum ---- */
 
-static const char *const sandbox_names[] = {
+#define WORDS 3
+
+/* The number of a word; -1: it is none of them. */
+static int find_word(const char *const words[WORDS], const char *text)
+{
+    for (int i = 0; i < WORDS; i++)
+        if (strcmp(text, words[i]) == 0)
+            return i;
+    return -1;
+}
+
+static int refuse_word(const char *const words[WORDS], const char *text,
+                       struct config_problem *problem)
+{
+    return config_refuse(problem, "'%.100s' is none of %s, %s and %s", text, words[0], words[1],
+                         words[2]);
+}
+
+static const char *const sandbox_words[WORDS] = {
     [CONFIG_SANDBOX_NO] = "no",
     [CONFIG_SANDBOX_AUTO] = "auto",
     [CONFIG_SANDBOX_REQUIRED] = "required",
@@ -97,22 +115,46 @@ static const char *const sandbox_names[] = {
 static int parse_sandbox(const struct config_key *key, const char *text, void *value,
                          struct config_problem *problem)
 {
+    int word = find_word(sandbox_words, text);
+
     (void)key;
-    for (size_t i = 0; i < sizeof sandbox_names / sizeof *sandbox_names; i++) {
-        if (strcmp(text, sandbox_names[i]) == 0) {
-            *(enum config_sandbox *)value = (enum config_sandbox)i;
-            return 0;
-        }
-    }
-    return config_refuse(problem, "'%.100s' is none of no, auto and required", text);
+    if (word < 0)
+        return refuse_word(sandbox_words, text, problem);
+    *(enum config_sandbox *)value = (enum config_sandbox)word;
+    return 0;
 }
 
 static void format_sandbox(const void *value, char *text, size_t size)
 {
-    snprintf(text, size, "%s", sandbox_names[*(const enum config_sandbox *)value]);
+    snprintf(text, size, "%s", sandbox_words[*(const enum config_sandbox *)value]);
 }
 
 const struct config_type config_sandbox_type = {parse_sandbox, format_sandbox, NULL};
+
+static const char *const audit_words[WORDS] = {
+    [CONFIG_AUDIT_NO] = "no",
+    [CONFIG_AUDIT_YES] = "yes",
+    [CONFIG_AUDIT_REQUIRED] = "required",
+};
+
+static int parse_audit(const struct config_key *key, const char *text, void *value,
+                       struct config_problem *problem)
+{
+    int word = find_word(audit_words, text);
+
+    (void)key;
+    if (word < 0)
+        return refuse_word(audit_words, text, problem);
+    *(enum config_audit *)value = (enum config_audit)word;
+    return 0;
+}
+
+static void format_audit(const void *value, char *text, size_t size)
+{
+    snprintf(text, size, "%s", audit_words[*(const enum config_audit *)value]);
+}
+
+const struct config_type config_audit_type = {parse_audit, format_audit, NULL};
 
 /* ---- paths ---- */
 
@@ -122,11 +164,20 @@ void config_release_path(void *value)
     *(char **)value = NULL;
 }
 
+static int set_text(const char *text, char **value)
+{
+    char *copy = strdup(text);
+
+    if (copy == NULL)
+        return -ENOMEM;
+    config_release_path(value);
+    *value = copy;
+    return 0;
+}
+
 static int parse_path(const struct config_key *key, const char *text, void *value,
                       struct config_problem *problem)
 {
-    char *copy;
-
     (void)key;
     if (text[0] == '\0')
         return config_refuse(problem, "the path is missing");
@@ -135,12 +186,7 @@ static int parse_path(const struct config_key *key, const char *text, void *valu
     if (strlen(text) >= PATH_MAX)
         return config_refuse(problem, "a path of %zu bytes is too long: the most is %d",
                              strlen(text), PATH_MAX - 1);
-    copy = strdup(text);
-    if (copy == NULL)
-        return -ENOMEM;
-    config_release_path(value);
-    *(char **)value = copy;
-    return 0;
+    return set_text(text, value);
 }
 
 void config_format_path(const void *value, char *text, size_t size)
@@ -150,24 +196,28 @@ void config_format_path(const void *value, char *text, size_t size)
 
 const struct config_type config_path_type = {parse_path, config_format_path, config_release_path};
 
+/* Nothing, or a path. */
+static int parse_optional_path(const struct config_key *key, const char *text, void *value,
+                               struct config_problem *problem)
+{
+    return text[0] != '\0' ? parse_path(key, text, value, problem) : set_text(text, value);
+}
+
+const struct config_type config_optional_path_type = {parse_optional_path, config_format_path,
+                                                      config_release_path};
+
 /* ---- files of TLS ---- */
 
 static int parse_secret(const struct config_key *key, const char *text, void *value,
                         struct config_problem *problem)
 {
     size_t prefix = strlen(CONFIG_CREDENTIAL);
-    char *copy;
 
-    if (text[0] != '\0' && strncmp(text, CONFIG_CREDENTIAL, prefix) != 0)
-        return parse_path(key, text, value, problem);
-    if (text[0] != '\0' && (text[prefix] == '\0' || strchr(text, '/') != NULL))
+    if (strncmp(text, CONFIG_CREDENTIAL, prefix) != 0)
+        return parse_optional_path(key, text, value, problem);
+    if (text[prefix] == '\0' || strchr(text, '/') != NULL)
         return config_refuse(problem, "'%.100s' is no name of a credential", text);
-    copy = strdup(text);
-    if (copy == NULL)
-        return -ENOMEM;
-    config_release_path(value);
-    *(char **)value = copy;
-    return 0;
+    return set_text(text, value);
 }
 
 const struct config_type config_secret_type = {parse_secret, config_format_path,
@@ -263,6 +313,14 @@ static const struct {
 };
 
 static const size_t operation_count = sizeof operations / sizeof operations[0];
+
+const char *config_operation_name(unsigned operation)
+{
+    for (size_t i = 0; i < operation_count; i++)
+        if (operations[i].operation == operation)
+            return operations[i].name;
+    return "none";
+}
 
 static unsigned find_operation(const char *name, size_t length)
 {

@@ -89,12 +89,18 @@ static bool enter_sandbox(struct confinement *confinement)
     const struct config *config = confinement->config;
     cleanup(cleanup_memory) const char **sockets = socket_files(config);
     const char *nothing = NULL;
+    /* A reload opens it again. */
+    const char *written = config->path && config->audit != CONFIG_AUDIT_NO &&
+                                  config->audit_file[0] != '\0'
+                              ? config->audit_file
+                              : NULL;
     cleanup(cleanup_memory) const char **files = reloaded_files(config);
     const char *directories[] = {
         "/etc", "/usr/lib", "/lib", "/lib64", getenv("CREDENTIALS_DIRECTORY"), NULL};
     const struct sandbox sandbox = {.root = store_root(confinement->store),
                                     .read = config->path ? directories : &nothing,
                                     .files = files,
+                                    .written = written,
                                     .deletes = config->deletes,
                                     .sockets = sockets};
     bool is_required = config->sandbox == CONFIG_SANDBOX_REQUIRED;

@@ -28,4 +28,12 @@ int identity_of(int descriptor, struct identity *ret_identity);
 
 void identity_fini(struct identity *identity);
 
+/*
+ * Who is at the other end, in words without blanks: uid:1000, or 192.0.2.7:5123, and cn:NAME behind
+ * a comma where there is a certificate. Cut to what there is room for. Never waits.
+ */
+#define IDENTITY_TEXT 256
+void identity_describe(int descriptor, const struct valve_certificate *certificate,
+                       char text[IDENTITY_TEXT]);
+
 #endif

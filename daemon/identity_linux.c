@@ -5,10 +5,15 @@
 #include <config.h>
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 
 #include "daemon/identity.h"
+#include "net/address.h"
+#include "rpc/utf8.h"
+#include "valve.h"
 
 /* From linux/asm-generic/socket.h, Linux 4.13. */
 #ifndef SO_PEERGROUPS
@@ -72,6 +77,45 @@ int identity_of(int descriptor, struct identity *ret_identity)
     ret_identity->is_local = true;
     ret_identity->user = peer.uid;
     return r;
+}
+
+/* The name that a certificate is known by. */
+static const char *name_of(const struct valve_certificate *certificate)
+{
+    return certificate->common_name ? certificate->common_name : certificate->names[0];
+}
+
+static void quote_blanks(char *text)
+{
+    for (; *text; text++)
+        if (*text == ' ' || *text == '"')
+            *text = '_';
+}
+
+void identity_describe(int descriptor, const struct valve_certificate *certificate,
+                       char text[IDENTITY_TEXT])
+{
+    struct sockaddr_storage address = {0};
+    socklen_t size = sizeof address;
+    char where[VALVE_ADDRESS_TEXT] = "?";
+    struct ucred peer;
+    size_t used;
+
+    if (getpeername(descriptor, (struct sockaddr *)&address, &size) == 0 &&
+        address.ss_family != AF_UNIX)
+        valve_address_format((const struct sockaddr *)&address, size, where);
+    size = sizeof peer;
+    if (address.ss_family == AF_UNIX &&
+        getsockopt(descriptor, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0)
+        snprintf(where, sizeof where, "uid:%u", peer.uid);
+    used = (size_t)snprintf(text, IDENTITY_TEXT, "%s", where);
+    if (certificate && name_of(certificate)) {
+        used += (size_t)snprintf(text + used, IDENTITY_TEXT - used, ",%s",
+                                 certificate->common_name ? "cn:" : "san:");
+        valve_escape(name_of(certificate), strlen(name_of(certificate)), text + used,
+                     IDENTITY_TEXT - used);
+        quote_blanks(text + used);
+    }
 }
 
 void identity_fini(struct identity *identity)

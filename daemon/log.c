@@ -58,22 +58,24 @@ void log_init(struct log *log, enum valve_priority level)
     log->journal = is_journal();
 }
 
-/* Writes what stands before the message; returns its length. */
-static size_t write_prefix(const struct log *log, enum valve_priority priority, char *line,
-                           size_t room)
+void log_prefix(const struct log *log, enum valve_priority priority, bool is_for_stderr,
+                char prefix[LOG_PREFIX_MAX])
 {
     struct timespec now;
     struct tm utc;
     size_t size;
 
-    if (log->journal)
-        return (size_t)snprintf(line, room, "<%d>", (int)priority);
+    if (log->journal && is_for_stderr) {
+        snprintf(prefix, LOG_PREFIX_MAX, "<%d>", (int)priority);
+        return;
+    }
     clock_gettime(CLOCK_REALTIME, &now);
     gmtime_r(&now.tv_sec, &utc);
-    size = strftime(line, room, "%Y-%m-%dT%H:%M:%S", &utc);
-    return size + (size_t)snprintf(line + size, room - size,
-                                   ".%03ldZ valved: %s: ", now.tv_nsec / 1000000,
-                                   level_name(priority));
+    size = strftime(prefix, LOG_PREFIX_MAX, "%Y-%m-%dT%H:%M:%S", &utc);
+    size += (size_t)snprintf(prefix + size, LOG_PREFIX_MAX - size, ".%03ldZ ",
+                             now.tv_nsec / 1000000);
+    if (is_for_stderr)
+        snprintf(prefix + size, LOG_PREFIX_MAX - size, "valved: %s: ", level_name(priority));
 }
 
 /* Copies the message as far as it fits, so that it stays one line and drives no terminal. */
@@ -97,11 +99,11 @@ static size_t write_escaped(const char *message, char *line, size_t room)
 
 static size_t say_lost(void *context, uint64_t lost, char *line, size_t room)
 {
-    size_t size = write_prefix(context, VALVE_LOG_WARNING, line, room);
+    char prefix[LOG_PREFIX_MAX];
 
-    return size + (size_t)snprintf(line + size, room - size,
-                                   "%" PRIu64 " messages lost: the log could not be written\n",
-                                   lost);
+    log_prefix(context, VALVE_LOG_WARNING, true, prefix);
+    return (size_t)snprintf(
+        line, room, "%s%" PRIu64 " messages lost: the log could not be written\n", prefix, lost);
 }
 
 int log_start(struct log *log)
@@ -125,7 +127,8 @@ void log_message(void *context, enum valve_priority priority, const char *messag
 
     if (priority > log->level)
         return;
-    size = write_prefix(log, priority, line, sizeof line);
+    log_prefix(log, priority, true, line);
+    size = strlen(line);
     size += write_escaped(message, line + size, sizeof line - size - 1);
     line[size++] = '\n';
     if (log->queue)

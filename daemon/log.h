@@ -44,6 +44,14 @@ void log_print(const struct log *log, enum valve_priority priority, const char *
 /* The same as a callback; `context` is a struct log. */
 void log_message(void *context, enum valve_priority priority, const char *message);
 
+/*
+ * What stands before a message, terminated: the priority where stderr is the journal's, and the line
+ * is for stderr, or the time. Any thread.
+ */
+#define LOG_PREFIX_MAX 64
+void log_prefix(const struct log *log, enum valve_priority priority, bool is_for_stderr,
+                char prefix[LOG_PREFIX_MAX]);
+
 /* How many lines could not be written since log_start(). Any thread. */
 uint64_t log_lost(const struct log *log);
 

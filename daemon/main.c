@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "daemon/access.h"
+#include "daemon/audit.h"
 #include "daemon/caches.h"
 #include "daemon/cleanup.h"
 #include "daemon/config.h"
@@ -58,6 +59,7 @@ struct valved {
     struct config config;
     struct store *store;
     struct service service;
+    struct audit *audit;   /* NULL where nobody wants one */
     struct caches *caches; /* NULL where nothing is kept */
     struct metrics_sources sources;
     struct valve_service rpc;
@@ -286,6 +288,17 @@ static bool make_server(struct valved *valved)
     return false;
 }
 
+static bool open_audit(struct valved *valved)
+{
+    struct valve_error error;
+    int r = audit_new(&valved->config, &valved->log, &valved->audit, &error);
+
+    if (r < 0)
+        log_print(&valved->log, VALVE_LOG_ERROR, "%s", error.text);
+    valved->service.audit = valved->audit;
+    return r == 0;
+}
+
 static bool make_caches(struct valved *valved)
 {
     size_t most = (size_t)valved->config.cache;
@@ -364,7 +377,8 @@ static bool open_metrics(struct valved *valved)
     };
     struct valve_error error;
 
-    valved->sources = (struct metrics_sources){.log = &valved->log, .caches = valved->caches};
+    valved->sources = (struct metrics_sources){
+        .log = &valved->log, .audit = valved->audit, .caches = valved->caches};
     if (valved->config.metrics_address.size == 0 ||
         valve_server_listen_metrics(valved->server, &options, &error) == 0)
         return true;
@@ -394,6 +408,7 @@ static void on_reload(void *context)
         .config = &valved->config,
         .listeners = &valved->listeners,
         .access = valved->access,
+        .audit = valved->audit,
         .log = &valved->log,
     };
 
@@ -551,6 +566,7 @@ static void release_all(struct valved *valved)
     listeners_fini(&valved->listeners);
     access_free(valved->access);
     caches_free(valved->caches);
+    audit_free(valved->audit);
     store_free(valved->store);
     config_fini(&valved->config);
     options_fini(&valved->options);
@@ -570,9 +586,9 @@ int main(int argc, char **argv)
     metrics_init();
     ready = read_command_line(&valved, argc, argv) && read_configuration(&valved) &&
             is_to_serve(&valved) && is_meant(&valved) && open_store(&valved) &&
-            make_server(&valved) && make_caches(&valved) && open_listeners(&valved) &&
-            open_metrics(&valved) && confine(&valved) && start_log(&valved) &&
-            start_serving(&valved);
+            make_server(&valved) && open_audit(&valved) && make_caches(&valved) &&
+            open_listeners(&valved) && open_metrics(&valved) && confine(&valved) &&
+            start_log(&valved) && start_serving(&valved);
     if (ready)
         serve_until_stopped(&valved);
     release_all(&valved);

@@ -115,6 +115,9 @@ static const struct {
 static const struct valve_figure lines_lost = {
     "valve_log_lines_lost_total", "Lines of the log that could not be written.", VALVE_COUNTER};
 
+static const struct valve_figure audit_lost_lines = {
+    "valve_audit_lines_lost_total", "Lines of the audit that could not be written.", VALVE_COUNTER};
+
 static const struct valve_figure build_info = {
     "valve_build_info", "Always 1; the version is in the label.", VALVE_GAUGE};
 
@@ -164,6 +167,7 @@ void metrics_add(void *context, valve_take_sample take, void *take_context)
 
     take(take_context, &sample);
     add(&lines_lost, (double)log_lost(sources->log), take, take_context);
+    add(&audit_lost_lines, (double)audit_lost(sources->audit), take, take_context);
     add_caches(sources->caches, take, take_context);
     for (size_t i = 0; i < sizeof figures / sizeof figures[0]; i++)
         add(&figures[i].figure, figures[i].value(), take, take_context);

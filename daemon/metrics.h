@@ -5,6 +5,7 @@
 #ifndef VALVED_METRICS_H
 #define VALVED_METRICS_H
 
+#include "daemon/audit.h"
 #include "daemon/caches.h"
 #include "daemon/log.h"
 #include "valve.h"
@@ -12,6 +13,7 @@
 /* What has figures of its own. */
 struct metrics_sources {
     const struct log *log;
+    const struct audit *audit;   /* or NULL */
     const struct caches *caches; /* or NULL */
 };
 

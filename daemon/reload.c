@@ -118,6 +118,7 @@ static int put_into_force(const struct reload *reload, struct config *new,
         return r;
     }
     config_rules_forget(new);
+    audit_reopen(reload->audit);
     log_set_level(reload->log, (enum valve_priority) new->log_level);
     tell_keys(reload, new);
     tell_listeners(reload, new);

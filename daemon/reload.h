@@ -6,6 +6,7 @@
 #define VALVED_RELOAD_H
 
 #include "daemon/access.h"
+#include "daemon/audit.h"
 #include "daemon/config.h"
 #include "daemon/listeners.h"
 #include "daemon/log.h"
@@ -17,6 +18,7 @@ struct reload {
     struct config *config; /* in force */
     struct listeners *listeners;
     struct access *access;
+    struct audit *audit; /* or NULL */
     struct log *log;
 };
 

@@ -126,6 +126,9 @@ static int add_rules(int ruleset, const struct sandbox *sandbox)
     if (r == 0)
         r = allow_beside(ruleset, sandbox->files, reading);
     if (r == 0)
+        r = allow_beside(ruleset, (const char *const[]){sandbox->written, NULL},
+                         LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_MAKE_REG);
+    if (r == 0)
         r = allow_beside(ruleset, sandbox->sockets,
                          LANDLOCK_ACCESS_FS_MAKE_SOCK | LANDLOCK_ACCESS_FS_READ_DIR | removing);
     if (r == 0 && READS_PROC)

@@ -29,15 +29,16 @@ struct subject {
     size_t name_size;    /* 0: it is about no file in particular */
     const char *path;    /* the same for the store */
     const char *refusal; /* why the store was not even asked, or NULL */
+    unsigned operation;  /* that is asked for */
     bool may_hold_file;  /* its call has places for the descriptors of one file */
 };
 
 /* The file's path as the store takes it, if it may be asked for. */
-static int subject_check(struct subject *subject, unsigned operation)
+static int subject_check(struct subject *subject)
 {
     const struct scope *scope;
     char *path;
-    int r = access_scope(subject->call, operation, &scope, &subject->refusal);
+    int r = access_scope(subject->call, subject->operation, &scope, &subject->refusal);
 
     if (r < 0)
         return r;
@@ -65,18 +66,30 @@ static int subject_init(struct subject *subject, void *context, struct valve_cal
     *subject = (struct subject){
         .service = context,
         .call = call,
+        .operation = operation,
         .name = text ? (const void *)path->text.data : path->bytes.data,
         .name_size = text ? path->text.size : path->bytes.size,
     };
-    return subject_check(subject, operation);
+    return subject_check(subject);
 }
 
-/* The text of an error reply, which lives as long as the call. */
+/* Of a Del that was tried the audit has been told. */
+static void tell_denial(const struct subject *subject)
+{
+    if (!subject->service->audit || (subject->operation == CONFIG_ALLOW_DEL && subject->path))
+        return;
+    jobs_tell_denial(subject->service, subject->call, config_operation_name(subject->operation),
+                     subject->name, subject->name_size);
+}
+
+/* The text of an error reply, which lives as long as the call. What is denied is told before. */
 static struct valve_text explain(const struct subject *subject, int error)
 {
     const struct service *service = subject->service;
     struct valve_error *text = valve_arena_alloc(valve_call_arena(subject->call), sizeof *text, 1);
 
+    if (strcmp(store_code(error), "denied") == 0)
+        tell_denial(subject);
     if (!text)
         return valve_text("busy: out of memory");
     store_explain(error, subject->name, subject->name_size, subject->refusal, text);
@@ -416,7 +429,8 @@ static int send_files(struct walkers *walkers, struct files_list_all_reply reply
 static struct files_list_all_answer list_all(void *context, struct files_list_all_reply reply)
 {
     const struct scope *scope;
-    struct subject subject = {.service = context, .call = reply.call};
+    struct subject subject = {
+        .service = context, .call = reply.call, .operation = CONFIG_ALLOW_LIST};
     struct files_list_all_answer answer;
     struct walkers walkers = {0};
     int r;

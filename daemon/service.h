@@ -8,12 +8,14 @@
 #include "daemon/log.h"
 #include "daemon/store.h"
 
+struct audit;
 struct caches;
 
 /* What all handlers share. Constant while the server runs. */
 struct service {
     const struct store *store;
     const struct caches *caches; /* or NULL: nothing is kept open */
+    struct audit *audit;         /* or NULL: nobody wants to know */
     const struct log *log;       /* hears of storage that fails */
     uint64_t io_timeout;         /* ns that a shortage may last before a request is `busy` */
 };

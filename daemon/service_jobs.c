@@ -11,8 +11,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "daemon/audit.h"
 #include "daemon/cleanup.h"
+#include "daemon/identity.h"
 #include "fiber/clock.h"
+#include "rpc/utf8.h"
 
 /* Pauses between two tries when a resource is wanting. */
 #define PAUSE_FIRST   ((uint64_t)1000000)
@@ -34,6 +37,9 @@ struct task {
     struct store_info info;
     struct store_file file;
     struct content *content;
+    struct audit *audit; /* NULL: nobody is told */
+    const char *operation;
+    char *peer;  /* who asked, for the audit, or NULL */
     char path[]; /* terminated */
 };
 
@@ -52,6 +58,7 @@ static void task_release(struct valve_job *job)
 
     store_close(&task->file);
     free(task->content);
+    free(task->peer);
     free(task);
 }
 
@@ -193,12 +200,75 @@ static int call_remove(struct task *task)
     return store_remove(task->store, task->path);
 }
 
+/* Its size is what it was a moment before. */
+static int call_remove_and_tell(struct task *task)
+{
+    size_t room = 4 * strlen(task->path) + 4;
+    cleanup(cleanup_memory) char *escaped = malloc(room);
+    struct audit_entry entry = {
+        .call = task->operation, .peer = task->peer, .path = escaped, .size = -1};
+    struct store_info info;
+    int r;
+
+    if (!escaped)
+        return -ENOMEM;
+    valve_escape(task->path, strlen(task->path), escaped, room);
+    if (store_stat(task->store, task->path, &info) == 0)
+        entry.size = (int64_t)info.size;
+    if (audit_is_required(task->audit) && audit_write(task->audit, &entry) < 0)
+        return -EBUSY;
+    r = store_remove(task->store, task->path);
+    entry.result = r == 0 ? "ok" : store_code(r);
+    audit_write(task->audit, &entry);
+    return r;
+}
+
+/* What a task of the audit has to know of its call. 0 or -ENOMEM. */
+static int know_peer(struct task *task, const struct service *service, struct valve_call *call,
+                     const char *operation)
+{
+    task->audit = service->audit;
+    task->operation = operation;
+    task->peer = malloc(IDENTITY_TEXT);
+    if (!task->peer)
+        return -ENOMEM;
+    identity_describe(valve_call_socket(call), valve_call_certificate(call), task->peer);
+    return 0;
+}
+
 int jobs_remove(const struct service *service, struct valve_call *call, const char *path)
 {
     cleanup(cleanup_task) struct task *task = NULL;
-    int r = task_new(service, call, path, VALVE_JOB_METADATA, call_remove, &task);
+    int r = task_new(service, call, path, VALVE_JOB_METADATA,
+                     service->audit ? call_remove_and_tell : call_remove, &task);
 
+    if (r == 0 && service->audit)
+        r = know_peer(task, service, call, "del");
     return r == 0 ? task_run(service, call, &task) : r;
+}
+
+/* The path is escaped. */
+static int call_tell_denial(struct task *task)
+{
+    audit_write(task->audit, &(struct audit_entry){.call = task->operation,
+                                                   .result = "denied",
+                                                   .peer = task->peer,
+                                                   .path = task->path,
+                                                   .size = -1});
+    return 0;
+}
+
+void jobs_tell_denial(const struct service *service, struct valve_call *call, const char *operation,
+                      const void *path, size_t size)
+{
+    cleanup(cleanup_task) struct task *task = NULL;
+    char escaped[1024];
+
+    valve_escape(path, size, escaped, sizeof escaped);
+    if (task_new(service, call, escaped, VALVE_JOB_METADATA, call_tell_denial, &task) < 0)
+        return;
+    if (know_peer(task, service, call, operation) == 0)
+        (void)task_run(service, call, &task); /* it is denied whatever becomes of this */
 }
 
 static int call_read(struct task *task)

@@ -31,12 +31,22 @@ struct jobs_patience jobs_patience(const struct service *service);
 bool jobs_patience_is_over(const struct jobs_patience *patience);
 int jobs_pause(struct valve_call *call, struct jobs_patience *patience);
 
-/* As store_stat(), store_open(), store_remove(). */
+/*
+ * As store_stat(), store_open(), store_remove(). Of what is removed the audit is told, and has to be
+ * told before if it is required: -EBUSY.
+ */
 int jobs_stat(const struct service *service, struct valve_call *call, const char *path,
               struct store_info *ret_info);
 int jobs_open(const struct service *service, struct valve_call *call, const char *path,
               struct store_file *ret_file);
 int jobs_remove(const struct service *service, struct valve_call *call, const char *path);
+
+/*
+ * Writes to the audit that a call was denied: of `path`, of which some 1,000 bytes are told. What
+ * fails of that is the audit's affair.
+ */
+void jobs_tell_denial(const struct service *service, struct valve_call *call, const char *operation,
+                      const void *path, size_t size);
 
 /* A small file's content. */
 struct content {

@@ -223,6 +223,9 @@ bool store_is_shortage(int error);
 /* Whether it is the storage that failed: what an operator should hear of. */
 bool store_is_failure(int error);
 
+/* The code that an error has in replies: denied, not-found, ... */
+const char *store_code(int error);
+
 /*
  * Writes the text of an error reply, "code: name: words": the code of PROTOCOL section 5 for a
  * negative errno; the name escaped, left out if `size` is 0; `words`, or those for the error if

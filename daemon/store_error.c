@@ -47,6 +47,11 @@ static struct meaning meaning_of(int error)
     return (struct meaning){-error, "io", NULL};
 }
 
+const char *store_code(int error)
+{
+    return meaning_of(error).code;
+}
+
 int store_verdict(int error)
 {
     switch (error) {

@@ -15,7 +15,7 @@ from torture_cbor import Printing
 from torture_metrics import Scraped, Status
 from torture_parts import Parts
 from torture_programs import Examples, Orders, StartAndStop, Valvectl
-from torture_server import Ends, Faults, Killed, OldKernel, Storms
+from torture_server import Denied, Ends, Faults, Killed, OldKernel, Secured, Storms
 from torture_terminal import Live
 
 
@@ -137,7 +137,7 @@ class Skipped(unittest.TestCase):
 
 # Several at once, those that take longest first; Killed measures time, and has it for itself.
 PARTS = [StartAndStop, Faults, OldKernel, Valvectl, Orders, Examples, Printing, Status, Live,
-         Scraped, Storms, Ends]
+         Scraped, Storms, Secured, Denied, Ends]
 
 
 def load_tests(loader, _tests, _pattern):

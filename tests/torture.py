@@ -13,6 +13,7 @@ import itertools
 import os
 import socket
 import subprocess
+import ssl
 import sys
 import time
 
@@ -177,7 +178,7 @@ def receive(wire, conversation, strict):
     while waiting:
         try:
             id, reply = wire.reply()
-        except (cbor2.CBORDecodeEOF, ConnectionError):
+        except (cbor2.CBORDecodeEOF, ConnectionError, ssl.SSLError):
             if strict:
                 raise
             return answers
@@ -199,21 +200,38 @@ def pieces(data, count):
         yield data[start:start + size]
 
 
-def converse(address, conversation, strict=True, patience=PATIENCE, count=1):
+def converse(address, conversation, strict=True, patience=PATIENCE, count=1, tls=None):
     """Returns the answers that came. A time-out is an error in any case."""
     data = b"".join(cbor2.dumps([id, message])
                     for id, (message, _) in enumerate(conversation, 1))
-    with support.Wire(address) as wire:
+    wire = connect(address, strict, tls)
+    if not wire:
+        return {}
+    with wire:
         wire.socket.settimeout(patience)
         try:
             for piece in pieces(data, count):
                 wire.send(piece)
             answers = receive(wire, conversation, strict)
-            if strict:
+            if strict and tls:
+                wire.socket = wire.socket.unwrap()  # once the server has said that, too
+                if wire.socket.recv(1):
+                    raise AssertionError("more behind the end")
+            elif strict:
                 wire.finish()
                 wire.expect_end()
-        except (BrokenPipeError, ConnectionResetError):
+        except (BrokenPipeError, ConnectionResetError, ssl.SSLError):
             if strict:
                 raise
             return {}
     return answers
+
+
+def connect(address, strict, tls):
+    """None: there is no handshake to be had, which may be."""
+    try:
+        return support.Wire(address, tls=tls, name="127.0.0.1")
+    except (ConnectionResetError, ssl.SSLError):
+        if strict or not tls:
+            raise
+        return None

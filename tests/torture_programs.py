@@ -45,6 +45,9 @@ class StartAndStop(unittest.TestCase):
             hide = *.part .*
             [limits]
             drain_timeout = 2s
+            [log]
+            audit = required
+            audit_file = {self.directory}/audit
             [listen local]
             address = unix:{self.socket}
             mode = 0600
@@ -211,6 +214,7 @@ class StartAndStop(unittest.TestCase):
         ("dump", ["--dump-config", "-c", "valve.ini"]),
         ("test", ["-t", "-c", "valve.ini"]),
         ("access", ["-c", "valve.ini", "--check-access", "user:daemon,group:daemon", "get", "d/1"]),
+        ("access_by_names", ["-c", "valve.ini", "--check-access", "cn:a,san:b,san:c", "get", "e"]),
         ("access_by_listener", ["--root", "root", "--listen", "unix:/a", "--check-access",
                                 "uid:1", "get", "e"]),
         ("no_access_by_listener", ["--root", "root", "--listen", "unix:/a", "--allow", "get",

@@ -10,6 +10,7 @@ import unittest
 
 import fault
 import support
+import tls
 import torture
 from support import KIB, rows
 from torture import CONVERSATIONS, FULL, OK, PATIENCE, converse, each_fault
@@ -20,6 +21,7 @@ SETTINGS = {
     "listen 1": {"address": "127.0.0.1:0", "allow": "list size get exists del"},
     "server": {"workers": 1, "io_threads": 2},
     "limits": {"io_timeout": "300ms", "drain_timeout": "2s"},
+    "log": {"audit": "yes"},
 }
 
 
@@ -28,7 +30,9 @@ class Living(unittest.TestCase):
 
     broken = {}
     settings = SETTINGS
+    conversations = CONVERSATIONS
     tcp = False
+    tls = None  # an ssl.SSLContext, where its clients have one
 
     @classmethod
     def setUpClass(cls):
@@ -43,9 +47,9 @@ class Living(unittest.TestCase):
             tcp=True, settings=cls.settings, environment=cls.injector.environment))
         cls.address = cls.server.tcp_address if cls.tcp else cls.server.address
         torture.fill(cls.server.root)
-        for conversation in CONVERSATIONS.values():
+        for conversation in cls.conversations.values():
             cls.prepare()
-            converse(cls.address, conversation)
+            converse(cls.address, conversation, tls=cls.tls)
         cls.descriptors = cls.server.descriptors()
         cls.resident = cls.server.resident()
 
@@ -74,7 +78,7 @@ class Living(unittest.TestCase):
 
     def expect_recovered(self, conversation):
         self.prepare()
-        converse(self.address, conversation)
+        converse(self.address, conversation, tls=self.tls)
         self.server.expect_descriptors(self.descriptors)
 
     def hit(self, conversation, may_hang=False):
@@ -84,13 +88,14 @@ class Living(unittest.TestCase):
         try:
             self.prepare()
             try:
-                answers = converse(self.address, conversation, strict=False, patience=patience)
+                answers = converse(self.address, conversation, strict=False, patience=patience,
+                                   tls=self.tls)
             except TimeoutError:
                 if not may_hang:
                     raise
             self.injector.disarm()
             # What had begun has ended, then, even if it was to be accepted still.
-            converse(self.address, CONVERSATIONS["small"])
+            converse(self.address, CONVERSATIONS["small"], tls=self.tls)
             self.server.expect_descriptors(self.descriptors)
             if "Del" in conversation[0][0]:
                 self.check_victims(answers)
@@ -153,6 +158,38 @@ class OldKernel(Living):
         for name in ["small", "large", "missing", "del"] if FULL else ["small"]:
             with self.subTest(name):
                 each_fault(self.injector, self, lambda *_: self.hit(CONVERSATIONS[name]))
+
+
+class Denied(Living):
+    """What the audit is told of."""
+
+    settings = SETTINGS | {"listen 1": {"address": "127.0.0.1:0", "allow": "list size get exists"}}
+    conversations = {"denied": [({"Del": "small"}, "denied"), ({"Size": "small"}, {"Size": 5})]}
+    tcp = True
+
+    def test_one_call_fails(self):
+        each_fault(self.injector, self, lambda *_: self.hit(self.conversations["denied"]))
+
+
+class Secured(Living):
+    """Under TLS. Most of what OpenSSL allocates is not let fail."""
+
+    tcp = True
+
+    @classmethod
+    def setUpClass(cls):
+        authority = tls.Authority(support.scratch(cls) / "tls")
+        pair = authority.issue("server", alternatives="IP:127.0.0.1")
+        cls.tls = authority.client(authority.issue("client", alternatives="DNS:client.example"))
+        cls.settings = SETTINGS | {"listen 1": SETTINGS["listen 1"] | authority.listener(pair)}
+        super().setUpClass()
+
+    def test_one_call_fails(self):
+        for name in "small", "large", "del":
+            with self.subTest(name):
+                each_fault(self.injector, self, lambda *_: self.hit(CONVERSATIONS[name]),
+                           calls={"calloc", "strdup", "preadv2", "pread", "openat2", "read",
+                                  "getpeername"} & set(self.injector.call_names()))
 
 
 class Storms(Living):

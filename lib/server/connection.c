@@ -295,8 +295,15 @@ static int64_t taken_output(struct valve_worker *worker, const struct valve_conn
 /* The send timeout runs anew whenever the client has taken something; whether it does now. */
 static bool renew_send_timeout(struct valve_worker *worker, struct valve_connection *connection)
 {
-    int64_t taken = taken_output(worker, connection);
+    int64_t taken;
 
+    if (connection->output == NULL) { /* what waits is of TLS's own: it has the time once */
+        if (connection->timeout == VALVE_TIMEOUT_SEND)
+            return false;
+        valve_timeouts_set(worker, connection, VALVE_TIMEOUT_SEND, valve_worker_ms(worker));
+        return true;
+    }
+    taken = taken_output(worker, connection);
     if (connection->timeout == VALVE_TIMEOUT_SEND && taken <= connection->output->taken)
         return false;
     connection->output->taken = taken;
@@ -362,12 +369,16 @@ static void settle_waiting_request(struct valve_worker *worker, struct valve_con
     }
 }
 
-/* Under TLS some of what has come may wait for us here, and not in the socket. */
+/*
+ * Under TLS some of what has come may wait for us here, and not in the socket; or for the socket to
+ * take output, which that tells.
+ */
 static void settle_unread(struct valve_worker *worker, struct valve_connection *connection)
 {
     const uint16_t both = VALVE_CONNECTION_SECURED | VALVE_CONNECTION_READABLE;
 
-    if ((connection->flags & both) == both && valve_intake_is_wanted(connection))
+    if ((connection->flags & (both | VALVE_CONNECTION_BLOCKED)) == both &&
+        valve_intake_is_wanted(connection))
         defer(worker, connection);
 }
 

@@ -290,7 +290,7 @@ static void give_back_end(void)
     mallopt(M_TOP_PAD, 0);
     for (unsigned i = 0; i < END_BLOCKS; i++)
         blocks[i] = malloc(END_BLOCK);
-    for (unsigned i = END_BLOCKS; i-- > 0;)
+    for (unsigned i = 0; i < END_BLOCKS; i++) /* so that they come together with the last */
         free(blocks[i]);
     mallopt(M_TRIM_THRESHOLD, TRIM_THRESHOLD);
     mallopt(M_TOP_PAD, TRIM_THRESHOLD);

@@ -312,33 +312,16 @@ static void conclude(struct load *load)
 
 /* ---- Beginning and end ----------------------------------------------------------------------- */
 
-static int secure(struct load *load, struct valve_transport *transport,
-                  const struct valve_address *address, uint64_t deadline)
-{
-    char host[VALVE_ADDRESS_TEXT];
-
-    if (load->options->tls == NULL)
-        return 0;
-    valve_address_host(address, host);
-    return valve_transport_secure(transport, load->options->tls,
-                                  load->options->tls_name != NULL ? load->options->tls_name : host,
-                                  deadline, &load->result->problem);
-}
-
 static int open_connection(struct load *load, const struct valve_address *address)
 {
     struct load_connection *connection = &load->connections[load->opened];
     struct valve_transport transport;
     uint64_t deadline = now() + load->options->timeout;
-    int r = valve_transport_connect(&transport, address, deadline);
+    int r = valve_transport_open(&transport, address, load->options->tls, load->options->tls_name,
+                                 deadline, &load->result->problem);
 
     if (r < 0)
         return r;
-    r = secure(load, &transport, address, deadline);
-    if (r < 0) {
-        valve_transport_close(&transport);
-        return r;
-    }
     load->opened++;
     r = load_connection_init(connection, &load->shared, &transport,
                              !valve_address_is_unix(address) && transport.tls == NULL);

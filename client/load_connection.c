@@ -87,25 +87,12 @@ bool load_connection_ask(struct load_connection *connection, struct load_shared 
     return true;
 }
 
-/* As send(2), but for errors, which are negative. */
-static ssize_t send_some(struct load_connection *connection)
-{
-    const uint8_t *data = connection->output + connection->start;
-    size_t size = connection->end - connection->start;
-    ssize_t sent;
-
-    if (connection->tls != NULL)
-        return valve_tls_session_write(connection->tls, data, size);
-    do
-        sent = send(connection->socket, data, size, MSG_NOSIGNAL);
-    while (sent < 0 && errno == EINTR);
-    return sent < 0 ? -errno : sent;
-}
-
 int load_connection_send(struct load_connection *connection)
 {
     while (connection->start < connection->end) {
-        ssize_t sent = send_some(connection);
+        ssize_t sent = valve_transport_send_some(connection->socket, connection->tls,
+                                                 connection->output + connection->start,
+                                                 connection->end - connection->start);
 
         if (sent < 0)
             return (int)sent;

@@ -90,18 +90,15 @@ const struct config_type config_level_type = {parse_level, format_level, NULL};
 
 #define WORDS 3
 
-/* The number of a word; -1: it is none of them. */
-static int find_word(const char *const words[WORDS], const char *text)
+static int parse_word(const char *const words[WORDS], const char *text, int *ret_word,
+                      struct config_problem *problem)
 {
-    for (int i = 0; i < WORDS; i++)
-        if (strcmp(text, words[i]) == 0)
-            return i;
-    return -1;
-}
-
-static int refuse_word(const char *const words[WORDS], const char *text,
-                       struct config_problem *problem)
-{
+    for (int i = 0; i < WORDS; i++) {
+        if (strcmp(text, words[i]) == 0) {
+            *ret_word = i;
+            return 0;
+        }
+    }
     return config_refuse(problem, "'%.100s' is none of %s, %s and %s", text, words[0], words[1],
                          words[2]);
 }
@@ -115,13 +112,13 @@ static const char *const sandbox_words[WORDS] = {
 static int parse_sandbox(const struct config_key *key, const char *text, void *value,
                          struct config_problem *problem)
 {
-    int word = find_word(sandbox_words, text);
+    int word = 0;
+    int r = parse_word(sandbox_words, text, &word, problem);
 
     (void)key;
-    if (word < 0)
-        return refuse_word(sandbox_words, text, problem);
-    *(enum config_sandbox *)value = (enum config_sandbox)word;
-    return 0;
+    if (r == 0)
+        *(enum config_sandbox *)value = (enum config_sandbox)word;
+    return r;
 }
 
 static void format_sandbox(const void *value, char *text, size_t size)
@@ -140,13 +137,13 @@ static const char *const audit_words[WORDS] = {
 static int parse_audit(const struct config_key *key, const char *text, void *value,
                        struct config_problem *problem)
 {
-    int word = find_word(audit_words, text);
+    int word = 0;
+    int r = parse_word(audit_words, text, &word, problem);
 
     (void)key;
-    if (word < 0)
-        return refuse_word(audit_words, text, problem);
-    *(enum config_audit *)value = (enum config_audit)word;
-    return 0;
+    if (r == 0)
+        *(enum config_audit *)value = (enum config_audit)word;
+    return r;
 }
 
 static void format_audit(const void *value, char *text, size_t size)

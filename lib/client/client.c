@@ -105,20 +105,6 @@ void valve_client_free(struct valve_client *client)
     free(client);
 }
 
-static int connect_to(struct valve_client *client, const struct valve_address *address,
-                      const struct valve_tls *tls, const char *name, uint64_t deadline,
-                      struct valve_error *ret_error)
-{
-    char host[VALVE_ADDRESS_TEXT];
-    int r = valve_transport_connect(&client->transport, address, deadline);
-
-    if (r < 0 || tls == NULL)
-        return r;
-    valve_address_host(address, host);
-    return valve_transport_secure(&client->transport, tls, name != NULL ? name : host, deadline,
-                                  ret_error);
-}
-
 int valve_client_connect_tls(const char *address, const struct valve_tls *tls, const char *name,
                              uint64_t deadline, struct valve_client **ret_client,
                              struct valve_error *ret_error)
@@ -137,7 +123,7 @@ int valve_client_connect_tls(const char *address, const struct valve_tls *tls, c
     if (r == 0)
         r = client_new(&client);
     if (r == 0)
-        r = connect_to(client, &parsed, tls, name, deadline, &why);
+        r = valve_transport_open(&client->transport, &parsed, tls, name, deadline, &why);
     if (r < 0) {
         if (why.text[0] != '\0')
             problem = why.text;

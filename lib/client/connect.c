@@ -131,8 +131,9 @@ static int connect_tcp(int socket, const struct valve_address *address, uint64_t
 
 /* ---- TLS ------------------------------------------------------------------------------------- */
 
-int valve_transport_secure(struct valve_transport *transport, const struct valve_tls *tls,
-                           const char *name, uint64_t deadline, struct valve_error *ret_error)
+/* With a server whose certificate names `name`. */
+static int secure(struct valve_transport *transport, const struct valve_tls *tls, const char *name,
+                  uint64_t deadline, struct valve_error *ret_error)
 {
     short events = 0;
     int r = valve_tls_session_new(tls, transport->socket, &transport->tls);
@@ -167,4 +168,20 @@ int valve_transport_connect(struct valve_transport *transport, const struct valv
     }
     *transport = made;
     return 0;
+}
+
+int valve_transport_open(struct valve_transport *transport, const struct valve_address *address,
+                         const struct valve_tls *tls, const char *name, uint64_t deadline,
+                         struct valve_error *ret_error)
+{
+    char host[VALVE_ADDRESS_TEXT];
+    int r = valve_transport_connect(transport, address, deadline);
+
+    if (r < 0 || tls == NULL)
+        return r;
+    valve_address_host(address, host);
+    r = secure(transport, tls, name != NULL ? name : host, deadline, ret_error);
+    if (r < 0)
+        valve_transport_close(transport);
+    return r;
 }

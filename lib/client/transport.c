@@ -145,18 +145,15 @@ static void leave_to_waiter(struct valve_transport *transport)
         valve_fiber_wake(transport->waiter);
 }
 
-/* Some of what is queued: how many bytes, or a negative errno. */
-static ssize_t send_some(struct valve_transport *transport)
+ssize_t valve_transport_send_some(int socket, struct valve_tls_session *tls, const void *data,
+                                  size_t size)
 {
-    struct valve_transport_buffer *output = &transport->output;
-    const uint8_t *data = output->data + output->start;
-    size_t size = output->end - output->start;
     ssize_t sent;
 
-    if (transport->tls != NULL)
-        return valve_tls_session_write(transport->tls, data, size);
+    if (tls != NULL)
+        return valve_tls_session_write(tls, data, size);
     do
-        sent = send(transport->socket, data, size, MSG_DONTWAIT | MSG_NOSIGNAL);
+        sent = send(socket, data, size, MSG_DONTWAIT | MSG_NOSIGNAL);
     while (sent < 0 && errno == EINTR);
     return sent < 0 ? -errno : sent;
 }
@@ -166,7 +163,9 @@ int valve_transport_flush(struct valve_transport *transport)
     struct valve_transport_buffer *output = &transport->output;
 
     while (transport->send_error == 0 && output->start < output->end) {
-        ssize_t sent = send_some(transport);
+        ssize_t sent = valve_transport_send_some(transport->socket, transport->tls,
+                                                 output->data + output->start,
+                                                 output->end - output->start);
 
         if (sent > 0) {
             output->start += (size_t)sent;

@@ -49,12 +49,12 @@ int valve_transport_connect(struct valve_transport *transport, const struct valv
                             uint64_t deadline);
 
 /*
- * Puts it under TLS, with a server whose certificate names `name`. Waits until `deadline`. 0;
- * -EPROTO, explained in *ret_error; -EINVAL: nobody is called that; others as above. After a
- * failure it is to be closed.
+ * The same, and under TLS unless `tls` is NULL, with a server whose certificate names `name`; NULL:
+ * the host of `address`. -EPROTO and -EINVAL (nobody is called that) are explained in *ret_error.
  */
-int valve_transport_secure(struct valve_transport *transport, const struct valve_tls *tls,
-                           const char *name, uint64_t deadline, struct valve_error *ret_error);
+int valve_transport_open(struct valve_transport *transport, const struct valve_address *address,
+                         const struct valve_tls *tls, const char *name, uint64_t deadline,
+                         struct valve_error *ret_error);
 
 /*
  * Ends it in both directions: nothing is received any more. Who waits here goes on, because what
@@ -72,7 +72,14 @@ void valve_transport_close(struct valve_transport *transport);
 int valve_transport_reserve(struct valve_transport *transport, size_t size, uint8_t **ret_data);
 void valve_transport_queued(struct valve_transport *transport, size_t size);
 
-/* Sends what the socket takes without waiting. 0, or send_error. */
+/*
+ * As send(2) without waiting, under TLS unless `tls` is NULL, but for errors, which are negative:
+ * how many of the bytes were taken.
+ */
+ssize_t valve_transport_send_some(int socket, struct valve_tls_session *tls, const void *data,
+                                  size_t size);
+
+/* Sends what is queued and the socket takes without waiting. 0, or send_error. */
 int valve_transport_flush(struct valve_transport *transport);
 
 /*

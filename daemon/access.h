@@ -29,6 +29,7 @@ struct grants;
 struct access_listener {
     _Atomic unsigned allowed; /* of enum config_operation */
     struct access *access;
+    char address[VALVE_ADDRESS_TEXT]; /* as the configuration has it */
 };
 
 /* There are no rules yet. 0 or -errno. */

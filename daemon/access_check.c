@@ -200,7 +200,8 @@ static void print_rules_for(const struct config *config, const struct identity *
 
         if (!access_rule_is_for(rule, identity))
             continue;
-        config_operations_type.format(&rule->allow, allowed, sizeof allowed);
+        config_operations_type.format(&config_access_keys[CONFIG_ACCESS_ALLOW], &rule->allow,
+                                      allowed, sizeof allowed);
         fputs("  ", stream);
         print_rule(config, rule, stream);
         fprintf(stream, " is for this peer, and grants %s of %s\n", allowed,
@@ -217,7 +218,8 @@ static bool print_verdict(const struct config *config, const struct config_liste
 
     fprintf(stream, "[listen %s] %s: ", listener->name.text, listener->address.text);
     if (!(listener->allow & operation)) {
-        config_operations_type.format(&listener->allow, allowed, sizeof allowed);
+        config_operations_type.format(&config_listener_keys[CONFIG_LISTEN_ALLOW], &listener->allow,
+                                      allowed, sizeof allowed);
         fprintf(stream, "denied: this listener allows %s\n", allowed);
         return false;
     }

@@ -55,7 +55,7 @@ static int furnish(struct place *place, const struct store *store, size_t most)
     return r;
 }
 
-static void log_want(const struct log *log, unsigned worker, int error)
+static void log_want(struct log *log, unsigned worker, int error)
 {
     if (error == -EOPNOTSUPP && worker == 0)
         log_print(log, VALVE_LOG_NOTICE,
@@ -67,8 +67,8 @@ static void log_want(const struct log *log, unsigned worker, int error)
                   worker, strerror(-error));
 }
 
-int caches_new(struct valve_server *server, const struct store *store, const struct log *log,
-               size_t most, struct caches **ret_caches)
+int caches_new(struct valve_server *server, const struct store *store, struct log *log, size_t most,
+               struct caches **ret_caches)
 {
     struct valve_server_facts facts;
     struct caches *caches;

@@ -14,8 +14,8 @@ struct caches;
  * One for each worker of a server that has not been started, which share out `most` names. Workers
  * for whom there is none, which is logged, go without. 0 or -ENOMEM.
  */
-int caches_new(struct valve_server *server, const struct store *store, const struct log *log,
-               size_t most, struct caches **ret_caches);
+int caches_new(struct valve_server *server, const struct store *store, struct log *log, size_t most,
+               struct caches **ret_caches);
 
 /* After valve_server_free(). NULL is accepted. */
 void caches_free(struct caches *caches);

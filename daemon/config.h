@@ -67,6 +67,10 @@ enum config_key_index {
     CONFIG_IO_TIMEOUT,
     CONFIG_DRAIN_TIMEOUT,
     CONFIG_LOG_LEVEL,
+    CONFIG_LOG_FORMAT,
+    CONFIG_LOG_RATE,
+    CONFIG_LOG_ACCESS,
+    CONFIG_LOG_ACCESS_FILE,
     CONFIG_LOG_AUDIT,
     CONFIG_LOG_AUDIT_FILE,
     CONFIG_METRICS_ADDRESS,
@@ -131,6 +135,9 @@ struct config_user {
 
 /* What becomes of the sandbox where the system has none. */
 enum config_sandbox { CONFIG_SANDBOX_NO, CONFIG_SANDBOX_AUTO, CONFIG_SANDBOX_REQUIRED };
+
+/* The form of what is logged: auto, which is plain but where the journal takes fields. */
+enum config_log_format { CONFIG_LOG_AUTO, CONFIG_LOG_PLAIN, CONFIG_LOG_JSON };
 
 /* Whether there is an audit, and whether nothing is removed of which it cannot tell. */
 enum config_audit { CONFIG_AUDIT_NO, CONFIG_AUDIT_YES, CONFIG_AUDIT_REQUIRED };
@@ -214,6 +221,10 @@ struct config {
     uint64_t drain_timeout;
 
     int log_level; /* LOG_ERR to LOG_DEBUG of <syslog.h> */
+    enum config_log_format log_format;
+    uint64_t log_rate; /* messages a second of each level; 0: any number */
+    bool access;       /* there is an access log */
+    char *access_file; /* "": where the log goes */
     enum config_audit audit;
     char *audit_file; /* "": where the log goes */
 

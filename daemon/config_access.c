@@ -157,11 +157,12 @@ static int parse_peers(const struct config_key *key, const char *text, void *val
     return 0;
 }
 
-static void format_peers(const void *value, char *text, size_t size)
+static void format_peers(const struct config_key *key, const void *value, char *text, size_t size)
 {
     const struct config_peers *peers = value;
     size_t used = 0;
 
+    (void)key;
     text[0] = '\0';
     for (size_t i = 0; i < peers->count && used < size; i++)
         used += (size_t)snprintf(text + used, size - used, "%s%s", i > 0 ? " " : "",

@@ -60,7 +60,7 @@ static void print_key(struct dump *dump, const struct config_key *key,
     if (origin->automatic)
         snprintf(dump->value, sizeof dump->value, "auto");
     else
-        key->type->format(config_field_const(key, base), dump->value, sizeof dump->value);
+        key->type->format(key, config_field_const(key, base), dump->value, sizeof dump->value);
 
     width = strlen(key->name) + strlen(" = ") + strlen(dump->value);
     if (origin->source == CONFIG_FROM_FILE)

@@ -43,7 +43,7 @@ struct config_key;
 struct config_type {
     int (*parse)(const struct config_key *key, const char *text, void *value,
                  struct config_problem *problem);
-    void (*format)(const void *value, char *text, size_t size);
+    void (*format)(const struct config_key *key, const void *value, char *text, size_t size);
     void (*release)(void *value);
 };
 
@@ -63,12 +63,13 @@ extern const struct config_type config_operations_type;
 extern const struct config_type config_mode_type;
 extern const struct config_type config_group_type;
 extern const struct config_type config_user_type;
-extern const struct config_type config_sandbox_type;
+extern const struct config_type config_word_type;
 extern const struct config_type config_peers_type;
 extern const struct config_type config_prefix_type;
 extern const struct config_type config_secret_type;
-extern const struct config_type config_audit_type;
 extern const struct config_type config_optional_path_type;
+
+#define CONFIG_WORDS 3
 
 /* Which listeners a key makes sense for. */
 enum config_transport { CONFIG_ANY_TRANSPORT, CONFIG_SOCKET_FILE, CONFIG_TCP };
@@ -77,10 +78,11 @@ struct config_key {
     const char *name;
     enum config_section section;
     const struct config_type *type;
-    size_t offset;       /* of the value in the struct of its section */
-    const char *initial; /* its default as one would write it; NULL: none, or it depends */
-    const char *option;  /* the command line's name for it, or NULL */
-    uint64_t minimum;    /* of numbers, in the field's unit */
+    size_t offset;            /* of the value in the struct of its section */
+    const char *initial;      /* its default as one would write it; NULL: none, or it depends */
+    const char *option;       /* the command line's name for it, or NULL */
+    const char *const *words; /* CONFIG_WORDS of them, of which the value is one, an enum */
+    uint64_t minimum;         /* of numbers, in the field's unit */
     uint64_t maximum;
     bool automatic; /* takes `auto` too */
     enum config_transport transport;
@@ -125,7 +127,7 @@ int config_refuse(struct config_problem *problem, const char *format, ...)
 
 /* Of a type whose values are text in memory of their own. */
 void config_release_path(void *value);
-void config_format_path(const void *value, char *text, size_t size);
+void config_format_path(const struct config_key *key, const void *value, char *text, size_t size);
 
 /* Says in *problem why a user or group could not be found; -ENOMEM is passed on. */
 int config_refuse_account(struct config_problem *problem, const char *kind, const char *name,

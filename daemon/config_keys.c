@@ -35,6 +35,9 @@ const char *const config_section_names[CONFIG_SECTION_COUNT] = {
     .minimum = 1, .maximum = (most)
 #define FLAG(member, default_) \
     .type = &config_flag_type, .offset = FIELD(member), .initial = (default_)
+#define WORD(member, default_, ...) \
+    .type = &config_word_type, .offset = FIELD(member), .initial = (default_), \
+    .words = (const char *const[CONFIG_WORDS]){__VA_ARGS__}
 
 const struct config_key config_keys[CONFIG_KEY_COUNT] = {
     [CONFIG_WORKERS] = {"workers", CONFIG_SERVER,
@@ -55,7 +58,8 @@ const struct config_key config_keys[CONFIG_KEY_COUNT] = {
     [CONFIG_USER] = {"user", CONFIG_SERVER, .option = "--user",
         .type = &config_user_type, .offset = FIELD(user), .initial = ""},
     [CONFIG_SANDBOX] = {"sandbox", CONFIG_SERVER,
-        .type = &config_sandbox_type, .offset = FIELD(sandbox), .initial = "auto"},
+        WORD(sandbox, "auto", [CONFIG_SANDBOX_NO] = "no", [CONFIG_SANDBOX_AUTO] = "auto",
+             [CONFIG_SANDBOX_REQUIRED] = "required")},
 
     [CONFIG_ROOT] = {"root", CONFIG_FILES, .option = "--root",
         .type = &config_path_type, .offset = FIELD(root), .initial = "/srv/valve"},
@@ -85,8 +89,17 @@ const struct config_key config_keys[CONFIG_KEY_COUNT] = {
 
     [CONFIG_LOG_LEVEL] = {"level", CONFIG_LOG,
         .type = &config_level_type, .offset = FIELD(log_level), .initial = "info"},
+    [CONFIG_LOG_FORMAT] = {"format", CONFIG_LOG,
+        WORD(log_format, "auto", [CONFIG_LOG_AUTO] = "auto", [CONFIG_LOG_PLAIN] = "plain",
+             [CONFIG_LOG_JSON] = "json")},
+    [CONFIG_LOG_RATE] = {"rate_limit", CONFIG_LOG,
+        COUNT(log_rate, "100", 0, M)},
+    [CONFIG_LOG_ACCESS] = {"access", CONFIG_LOG, FLAG(access, "no")},
+    [CONFIG_LOG_ACCESS_FILE] = {"access_file", CONFIG_LOG,
+        .type = &config_optional_path_type, .offset = FIELD(access_file), .initial = ""},
     [CONFIG_LOG_AUDIT] = {"audit", CONFIG_LOG,
-        .type = &config_audit_type, .offset = FIELD(audit), .initial = "no"},
+        WORD(audit, "no", [CONFIG_AUDIT_NO] = "no", [CONFIG_AUDIT_YES] = "yes",
+             [CONFIG_AUDIT_REQUIRED] = "required")},
     [CONFIG_LOG_AUDIT_FILE] = {"audit_file", CONFIG_LOG,
         .type = &config_optional_path_type, .offset = FIELD(audit_file), .initial = ""},
 

@@ -116,8 +116,9 @@ static int parse_count(const struct config_key *key, const char *text, void *val
     return parse_scaled(key, &count_scale, text, value, problem);
 }
 
-static void format_count(const void *value, char *text, size_t size)
+static void format_count(const struct config_key *key, const void *value, char *text, size_t size)
 {
+    (void)key;
     format_scaled(&count_scale, *(const uint64_t *)value, text, size);
 }
 
@@ -127,8 +128,9 @@ static int parse_size(const struct config_key *key, const char *text, void *valu
     return parse_scaled(key, &size_scale, text, value, problem);
 }
 
-static void format_size(const void *value, char *text, size_t size)
+static void format_size(const struct config_key *key, const void *value, char *text, size_t size)
 {
+    (void)key;
     format_scaled(&size_scale, *(const uint64_t *)value, text, size);
 }
 
@@ -138,8 +140,10 @@ static int parse_duration(const struct config_key *key, const char *text, void *
     return parse_scaled(key, &duration_scale, text, value, problem);
 }
 
-static void format_duration(const void *value, char *text, size_t size)
+static void format_duration(const struct config_key *key, const void *value, char *text,
+                            size_t size)
 {
+    (void)key;
     format_scaled(&duration_scale, *(const uint64_t *)value, text, size);
 }
 
@@ -157,8 +161,9 @@ static int parse_mode(const struct config_key *key, const char *text, void *valu
     return 0;
 }
 
-static void format_mode(const void *value, char *text, size_t size)
+static void format_mode(const struct config_key *key, const void *value, char *text, size_t size)
 {
+    (void)key;
     snprintf(text, size, "%04o", (unsigned)*(const mode_t *)value);
 }
 

@@ -51,8 +51,9 @@ static int parse_flag(const struct config_key *key, const char *text, void *valu
     return 0;
 }
 
-static void format_flag(const void *value, char *text, size_t size)
+static void format_flag(const struct config_key *key, const void *value, char *text, size_t size)
 {
+    (void)key;
     snprintf(text, size, "%s", *(const bool *)value ? "yes" : "no");
 }
 
@@ -79,8 +80,9 @@ static int parse_level(const struct config_key *key, const char *text, void *val
         problem, "'%.100s' is no level: there are error, warning, notice, info and debug", text);
 }
 
-static void format_level(const void *value, char *text, size_t size)
+static void format_level(const struct config_key *key, const void *value, char *text, size_t size)
 {
+    (void)key;
     snprintf(text, size, "%s", level_names[*(const int *)value]);
 }
 
@@ -88,70 +90,25 @@ const struct config_type config_level_type = {parse_level, format_level, NULL};
 
 /* ---- one of three words: an enum ---- */
 
-#define WORDS 3
-
-static int parse_word(const char *const words[WORDS], const char *text, int *ret_word,
+static int parse_word(const struct config_key *key, const char *text, void *value,
                       struct config_problem *problem)
 {
-    for (int i = 0; i < WORDS; i++) {
-        if (strcmp(text, words[i]) == 0) {
-            *ret_word = i;
+    for (unsigned i = 0; i < CONFIG_WORDS; i++) {
+        if (strcmp(text, key->words[i]) == 0) {
+            *(unsigned *)value = i;
             return 0;
         }
     }
-    return config_refuse(problem, "'%.100s' is none of %s, %s and %s", text, words[0], words[1],
-                         words[2]);
+    return config_refuse(problem, "'%.100s' is none of %s, %s and %s", text, key->words[0],
+                         key->words[1], key->words[2]);
 }
 
-static const char *const sandbox_words[WORDS] = {
-    [CONFIG_SANDBOX_NO] = "no",
-    [CONFIG_SANDBOX_AUTO] = "auto",
-    [CONFIG_SANDBOX_REQUIRED] = "required",
-};
-
-static int parse_sandbox(const struct config_key *key, const char *text, void *value,
-                         struct config_problem *problem)
+static void format_word(const struct config_key *key, const void *value, char *text, size_t size)
 {
-    int word = 0;
-    int r = parse_word(sandbox_words, text, &word, problem);
-
-    (void)key;
-    if (r == 0)
-        *(enum config_sandbox *)value = (enum config_sandbox)word;
-    return r;
+    snprintf(text, size, "%s", key->words[*(const unsigned *)value]);
 }
 
-static void format_sandbox(const void *value, char *text, size_t size)
-{
-    snprintf(text, size, "%s", sandbox_words[*(const enum config_sandbox *)value]);
-}
-
-const struct config_type config_sandbox_type = {parse_sandbox, format_sandbox, NULL};
-
-static const char *const audit_words[WORDS] = {
-    [CONFIG_AUDIT_NO] = "no",
-    [CONFIG_AUDIT_YES] = "yes",
-    [CONFIG_AUDIT_REQUIRED] = "required",
-};
-
-static int parse_audit(const struct config_key *key, const char *text, void *value,
-                       struct config_problem *problem)
-{
-    int word = 0;
-    int r = parse_word(audit_words, text, &word, problem);
-
-    (void)key;
-    if (r == 0)
-        *(enum config_audit *)value = (enum config_audit)word;
-    return r;
-}
-
-static void format_audit(const void *value, char *text, size_t size)
-{
-    snprintf(text, size, "%s", audit_words[*(const enum config_audit *)value]);
-}
-
-const struct config_type config_audit_type = {parse_audit, format_audit, NULL};
+const struct config_type config_word_type = {parse_word, format_word, NULL};
 
 /* ---- paths ---- */
 
@@ -186,8 +143,9 @@ static int parse_path(const struct config_key *key, const char *text, void *valu
     return set_text(text, value);
 }
 
-void config_format_path(const void *value, char *text, size_t size)
+void config_format_path(const struct config_key *key, const void *value, char *text, size_t size)
 {
+    (void)key;
     snprintf(text, size, "%s", *(char *const *)value);
 }
 
@@ -286,11 +244,13 @@ static int parse_patterns(const struct config_key *key, const char *text, void *
     return 0;
 }
 
-static void format_patterns(const void *value, char *text, size_t size)
+static void format_patterns(const struct config_key *key, const void *value, char *text,
+                            size_t size)
 {
     const struct config_words *list = value;
     size_t used = 0;
 
+    (void)key;
     text[0] = '\0';
     for (size_t i = 0; i < list->count && used < size; i++)
         used += (size_t)snprintf(text + used, size - used, "%s%s", i > 0 ? " " : "",
@@ -358,11 +318,13 @@ static int parse_operations(const struct config_key *key, const char *text, void
     return config_parse_operations(text, value, problem);
 }
 
-static void format_operations(const void *value, char *text, size_t size)
+static void format_operations(const struct config_key *key, const void *value, char *text,
+                              size_t size)
 {
     unsigned allowed = *(const unsigned *)value;
     size_t used = 0;
 
+    (void)key;
     text[0] = '\0';
     for (size_t i = 0; i < operation_count && used < size; i++) {
         if ((allowed & operations[i].operation) != 0)
@@ -388,8 +350,9 @@ static int parse_address(const struct config_key *key, const char *text, void *v
     return 0;
 }
 
-static void format_address(const void *value, char *text, size_t size)
+static void format_address(const struct config_key *key, const void *value, char *text, size_t size)
 {
+    (void)key;
     snprintf(text, size, "%s", ((const struct valve_address *)value)->text);
 }
 
@@ -439,10 +402,11 @@ static int parse_user(const struct config_key *key, const char *text, void *valu
     return 0;
 }
 
-static void format_user(const void *value, char *text, size_t size)
+static void format_user(const struct config_key *key, const void *value, char *text, size_t size)
 {
     const struct config_user *user = value;
 
+    (void)key;
     snprintf(text, size, "%s", user->name != NULL ? user->name : "");
 }
 
@@ -475,10 +439,11 @@ static int parse_group(const struct config_key *key, const char *text, void *val
     return 0;
 }
 
-static void format_group(const void *value, char *text, size_t size)
+static void format_group(const struct config_key *key, const void *value, char *text, size_t size)
 {
     const struct config_group *group = value;
 
+    (void)key;
     snprintf(text, size, "%s", group->name != NULL ? group->name : "");
 }
 

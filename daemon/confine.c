@@ -15,7 +15,7 @@
 #include "daemon/sandbox.h"
 
 /* Whoever finds a hole in a process of root's has the machine: that it is his must be meant. */
-bool confine_allows(const struct config *config, const struct log *log)
+bool confine_allows(const struct config *config, struct log *log)
 {
     if (geteuid() != 0 || config->user.name)
         return true;
@@ -80,6 +80,16 @@ static const char **reloaded_files(const struct config *config)
     return paths;
 }
 
+/* The files that a reload opens again to write to them. */
+static void list_reopened(const struct config *config, const char *paths[3])
+{
+    if (config->path && config->audit != CONFIG_AUDIT_NO && config->audit_file[0] != '\0')
+        *paths++ = config->audit_file;
+    if (config->path && config->access && config->access_file[0] != '\0')
+        *paths++ = config->access_file;
+    *paths = NULL;
+}
+
 /*
  * The main thread reads the configuration again, with names of users and groups, and what finds
  * those is a library.
@@ -89,11 +99,7 @@ static bool enter_sandbox(struct confinement *confinement)
     const struct config *config = confinement->config;
     cleanup(cleanup_memory) const char **sockets = socket_files(config);
     const char *nothing = NULL;
-    /* A reload opens it again. */
-    const char *written = config->path && config->audit != CONFIG_AUDIT_NO &&
-                                  config->audit_file[0] != '\0'
-                              ? config->audit_file
-                              : NULL;
+    const char *written[3];
     cleanup(cleanup_memory) const char **files = reloaded_files(config);
     const char *directories[] = {
         "/etc", "/usr/lib", "/lib", "/lib64", getenv("CREDENTIALS_DIRECTORY"), NULL};
@@ -106,6 +112,7 @@ static bool enter_sandbox(struct confinement *confinement)
     bool is_required = config->sandbox == CONFIG_SANDBOX_REQUIRED;
     int r = -ENOMEM;
 
+    list_reopened(config, written);
     if (sockets && files)
         r = sandbox_enter(&sandbox);
     confinement->is_in_sandbox = r == 0;
@@ -145,6 +152,7 @@ bool confine_thread(const struct confinement *confinement)
     const struct sandbox sandbox = {.root = store_root(confinement->store),
                                     .read = &none,
                                     .files = &none,
+                                    .written = &none,
                                     .deletes = confinement->config->deletes,
                                     .sockets = &none};
     int r = confinement->is_in_sandbox ? sandbox_enter(&sandbox) : 0;

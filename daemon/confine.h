@@ -12,12 +12,12 @@
 struct confinement {
     const struct config *config;
     const struct store *store;
-    const struct log *log;
+    struct log *log;
     bool is_in_sandbox;
 };
 
 /* Whether it may be run by whoever has started it: root has to be named. If not, that is logged. */
-bool confine_allows(const struct config *config, const struct log *log);
+bool confine_allows(const struct config *config, struct log *log);
 
 /*
  * The main thread gives up what it does not need to look after its sockets and its configuration.

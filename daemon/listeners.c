@@ -15,7 +15,6 @@
 struct listener {
     struct access_listener context; /* of its connections: it stays while there are any */
     struct listener *next;
-    char address[VALVE_ADDRESS_TEXT];
     unsigned allowed;      /* from now on, if all goes well, */
     struct valve_tls *tls; /* and, while it is being set, that */
     bool is_wanted, is_new;
@@ -28,7 +27,7 @@ static struct listener *find(const struct listeners *listeners,
     struct listener *listener = listeners->open;
 
     while (listener &&
-           (listener->is_wanted || strcmp(listener->address, wanted->address.text) != 0))
+           (listener->is_wanted || strcmp(listener->context.address, wanted->address.text) != 0))
         listener = listener->next;
     return listener;
 }
@@ -55,7 +54,7 @@ static int open_listener(struct listeners *listeners, const struct config_listen
     }
     options.context = &listener->context;
     listener->context.access = listeners->access;
-    memcpy(listener->address, wanted->address.text, sizeof listener->address);
+    memcpy(listener->context.address, wanted->address.text, sizeof listener->context.address);
     listener->is_new = true;
     r = valve_server_listen(listeners->server, &options, ret_error);
     if (r < 0) {

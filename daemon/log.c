@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Writing log lines to stderr.
+ * Writing the log.
  */
 #include <config.h>
 
@@ -9,132 +9,189 @@
 #include <inttypes.h>
 #include <stdatomic.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "daemon/journal.h"
+#include "fiber/clock.h"
+
 #define MESSAGE_MAX 1024
-#define PATIENCE    1000000000         /* ns for the last lines, at the end */
-#define LINE_MAX    (MESSAGE_MAX + 64) /* the message behind time, name and level */
+#define PATIENCE    1000000000           /* ns for the last lines, at the end */
+#define LINE_MAX    (MESSAGE_MAX + 64)   /* the message behind time, name and level */
+#define SECOND      UINT64_C(1000000000) /* ns */
+#define BURST       (10 * SECOND)        /* so much of what the rate allows may come at once */
 
-static const char *level_name(enum valve_priority priority)
+static unsigned get(const _Atomic unsigned *value)
 {
-    switch (priority) {
-    case VALVE_LOG_ERROR:
-        return "error";
-    case VALVE_LOG_WARNING:
-        return "warning";
-    case VALVE_LOG_NOTICE:
-        return "notice";
-    case VALVE_LOG_INFO:
-        return "info";
-    case VALVE_LOG_DEBUG:
-        return "debug";
+    return atomic_load_explicit(value, memory_order_relaxed);
+}
+
+static void set(_Atomic unsigned *value, unsigned to)
+{
+    atomic_store_explicit(value, to, memory_order_relaxed);
+}
+
+void log_init(struct log *log)
+{
+    set(&log->level, VALVE_LOG_INFO);
+    set(&log->format, CONFIG_LOG_AUTO);
+    log->journal = journal_is_log();
+    log->takes_fields = log->journal && journal_takes_fields();
+}
+
+void log_configure(struct log *log, const struct config *config)
+{
+    set(&log->level, (unsigned)config->log_level);
+    set(&log->format, config->log_format);
+    set(&log->rate, (unsigned)config->log_rate);
+}
+
+enum record_form log_form(const struct log *log)
+{
+    unsigned format = get(&log->format);
+
+    if (format == CONFIG_LOG_JSON)
+        return RECORD_JSON;
+    if (log->takes_fields && format == CONFIG_LOG_AUTO)
+        return RECORD_JOURNAL;
+    return log->journal ? RECORD_PREFIXED : RECORD_TERMINAL;
+}
+
+enum record_form log_file_form(const struct log *log)
+{
+    return get(&log->format) == CONFIG_LOG_JSON ? RECORD_JSON : RECORD_FILE;
+}
+
+/* ---- Lines on their way out ---- */
+
+int log_write(const char *line, size_t size, int patience, size_t *ret_written)
+{
+    int r;
+
+    if (line[0] != RECORD_MARK)
+        return valve_log_write(STDERR_FILENO, line, size, patience, ret_written);
+    r = journal_send(line, size - 1);
+    *ret_written = r < 0 ? 0 : size;
+    return r;
+}
+
+/* Lines for the journal go one by one, as what they are is told by each. */
+static uint64_t write_lines(void *context, const char *lines, size_t size)
+{
+    const char *end = lines + size;
+    uint64_t lost = 0;
+
+    (void)context;
+    while (lines < end) {
+        const char *next = lines;
+        size_t written;
+
+        do
+            next = (const char *)memchr(next, '\n', (size_t)(end - next)) + 1;
+        while (lines[0] != RECORD_MARK && next < end && next[0] != RECORD_MARK);
+        if (log_write(lines, (size_t)(next - lines), -1, &written) < 0)
+            lost += valve_log_count_lines(lines + written, (size_t)(next - lines) - written);
+        lines = next;
     }
-    return "unknown";
-}
-
-/* Whether stderr is the stream that systemd connected to the journal: DEVICE:INODE names it. */
-static bool is_journal(void)
-{
-    const char *stream = getenv("JOURNAL_STREAM");
-    uintmax_t device, inode;
-    struct stat status;
-
-    return stream && sscanf(stream, "%" SCNuMAX ":%" SCNuMAX, &device, &inode) == 2 &&
-           fstat(STDERR_FILENO, &status) == 0 && device == status.st_dev && inode == status.st_ino;
-}
-
-void log_set_level(struct log *log, enum valve_priority level)
-{
-    atomic_store_explicit(&log->level, level, memory_order_relaxed);
-}
-
-void log_init(struct log *log, enum valve_priority level)
-{
-    log_set_level(log, level);
-    log->journal = is_journal();
-}
-
-void log_prefix(const struct log *log, enum valve_priority priority, bool is_for_stderr,
-                char prefix[LOG_PREFIX_MAX])
-{
-    struct timespec now;
-    struct tm utc;
-    size_t size;
-
-    if (log->journal && is_for_stderr) {
-        snprintf(prefix, LOG_PREFIX_MAX, "<%d>", (int)priority);
-        return;
-    }
-    clock_gettime(CLOCK_REALTIME, &now);
-    gmtime_r(&now.tv_sec, &utc);
-    size = strftime(prefix, LOG_PREFIX_MAX, "%Y-%m-%dT%H:%M:%S", &utc);
-    size += (size_t)snprintf(prefix + size, LOG_PREFIX_MAX - size, ".%03ldZ ",
-                             now.tv_nsec / 1000000);
-    if (is_for_stderr)
-        snprintf(prefix + size, LOG_PREFIX_MAX - size, "valved: %s: ", level_name(priority));
-}
-
-/* Copies the message as far as it fits, so that it stays one line and drives no terminal. */
-static size_t write_escaped(const char *message, char *line, size_t room)
-{
-    size_t used = 0;
-
-    for (; *message; message++) {
-        unsigned char byte = (unsigned char)*message;
-        bool control = byte < 0x20 || byte == 0x7f;
-
-        if (used + (control ? 4 : 1) >= room)
-            break;
-        if (control)
-            used += (size_t)snprintf(line + used, room - used, "\\x%02x", byte);
-        else
-            line[used++] = *message;
-    }
-    return used;
+    return lost;
 }
 
 static size_t say_lost(void *context, uint64_t lost, char *line, size_t room)
 {
-    char prefix[LOG_PREFIX_MAX];
+    char message[80];
 
-    log_prefix(context, VALVE_LOG_WARNING, true, prefix);
-    return (size_t)snprintf(
-        line, room, "%s%" PRIu64 " messages lost: the log could not be written\n", prefix, lost);
+    snprintf(message, sizeof message, "%" PRIu64 " messages lost: the log could not be written",
+             lost);
+    return record_write(&(struct record){.priority = VALVE_LOG_WARNING, .message = message},
+                        log_form(context), line, room);
 }
 
 int log_start(struct log *log)
 {
-    const struct valve_log_queue_options options = {.say_lost = say_lost, .context = log};
+    const struct valve_log_queue_options options = {
+        .say_lost = say_lost, .write = write_lines, .context = log};
 
     return valve_log_queue_new(&options, &log->queue);
 }
 
-void log_stop(struct log *log)
+static void put_line(const struct log *log, const char *line, size_t size)
 {
-    if (valve_log_queue_free(log->queue, PATIENCE))
-        log->queue = NULL;
+    size_t written;
+
+    if (log->queue)
+        valve_log_queue_add(log->queue, line, size);
+    else
+        (void)log_write(line, size, -1, &written); /* there is nowhere left to complain */
+}
+
+void log_record(struct log *log, const struct record *record)
+{
+    char line[LOG_LINE_MAX];
+
+    put_line(log, line, record_write(record, log_form(log), line, sizeof line));
+}
+
+/* ---- Messages -------------------------------------------------------------------------------- */
+
+static void write_message(const struct log *log, enum valve_priority priority, const char *message)
+{
+    char line[LINE_MAX];
+    const struct record record = {.priority = priority, .message = message};
+
+    put_line(log, line, record_write(&record, log_form(log), line, sizeof line));
+}
+
+static void tell_held(struct log *log, enum valve_priority priority)
+{
+    uint64_t held = rate_take_held(&log->rates[priority]);
+    char message[128];
+
+    if (held == 0)
+        return;
+    atomic_fetch_add_explicit(&log->held, held, memory_order_relaxed);
+    snprintf(message, sizeof message,
+             "%" PRIu64 " messages of this level held back: more than %u a second (rate_limit)",
+             held, get(&log->rate));
+    write_message(log, priority, message);
+}
+
+/* One priority never keeps those of another from being written. */
+static bool is_admitted(struct log *log, enum valve_priority priority)
+{
+    unsigned rate = get(&log->rate);
+
+    return rate == 0 || rate_admits(&log->rates[priority], SECOND / rate, BURST, valve_clock_now());
 }
 
 void log_message(void *context, enum valve_priority priority, const char *message)
 {
-    const struct log *log = context;
-    char line[LINE_MAX];
-    size_t size;
+    struct log *log = context;
 
-    if (priority > log->level)
+    if (priority > get(&log->level) || !is_admitted(log, priority))
         return;
-    log_prefix(log, priority, true, line);
-    size = strlen(line);
-    size += write_escaped(message, line + size, sizeof line - size - 1);
-    line[size++] = '\n';
-    if (log->queue)
-        valve_log_queue_add(log->queue, line, size);
-    else
-        (void)!write(STDERR_FILENO, line, size); /* there is nowhere left to complain */
+    tell_held(log, priority);
+    write_message(log, priority, message);
+}
+
+void log_print(struct log *log, enum valve_priority priority, const char *format, ...)
+{
+    char message[MESSAGE_MAX];
+    va_list arguments;
+
+    if (priority > get(&log->level))
+        return;
+    va_start(arguments, format);
+    vsnprintf(message, sizeof message, format, arguments);
+    va_end(arguments);
+    log_message(log, priority, message);
+}
+
+void log_stop(struct log *log)
+{
+    for (unsigned i = VALVE_LOG_ERROR; i <= VALVE_LOG_DEBUG; i++)
+        tell_held(log, (enum valve_priority)i);
+    if (valve_log_queue_free(log->queue, PATIENCE))
+        log->queue = NULL;
 }
 
 uint64_t log_lost(const struct log *log)
@@ -142,15 +199,11 @@ uint64_t log_lost(const struct log *log)
     return log->queue ? valve_log_queue_lost(log->queue) : 0;
 }
 
-void log_print(const struct log *log, enum valve_priority priority, const char *format, ...)
+uint64_t log_held(const struct log *log)
 {
-    char message[MESSAGE_MAX];
-    va_list arguments;
+    uint64_t held = atomic_load_explicit(&log->held, memory_order_relaxed);
 
-    if (priority > log->level)
-        return;
-    va_start(arguments, format);
-    vsnprintf(message, sizeof message, format, arguments);
-    va_end(arguments);
-    log_message((void *)log, priority, message);
+    for (unsigned i = VALVE_LOG_ERROR; i <= VALVE_LOG_DEBUG; i++)
+        held += atomic_load_explicit(&log->rates[i].held, memory_order_relaxed);
+    return held;
 }

@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "daemon/access.h"
+#include "daemon/access_log.h"
 #include "daemon/audit.h"
 #include "daemon/caches.h"
 #include "daemon/cleanup.h"
@@ -59,8 +60,9 @@ struct valved {
     struct config config;
     struct store *store;
     struct service service;
-    struct audit *audit;   /* NULL where nobody wants one */
-    struct caches *caches; /* NULL where nothing is kept */
+    struct access_log *access_log; /* NULL where nobody wants one */
+    struct audit *audit;           /* likewise */
+    struct caches *caches;         /* NULL where nothing is kept */
     struct metrics_sources sources;
     struct valve_service rpc;
     struct access *access;
@@ -116,12 +118,13 @@ static void choose_automatic(struct config *config)
     config_resolve(config, count > 0 ? (unsigned)count : 1, descriptors);
 }
 
-/* Without a time, for people who run it by hand; to the journal with the priority of an error. */
-static void print_problem(const struct log *log, const struct config_error *error)
+/* Without a time, for people who run it by hand. */
+static void print_problem(struct log *log, const struct config_error *error)
 {
     if (log->journal)
-        fprintf(stderr, "<%d>", (int)VALVE_LOG_ERROR);
-    fprintf(stderr, "%s%s\n", error->line > 0 ? "" : "valved: ", error->text);
+        log_print(log, VALVE_LOG_ERROR, "%s", error->text);
+    else
+        fprintf(stderr, "%s%s\n", error->line > 0 ? "" : "valved: ", error->text);
 }
 
 static bool read_configuration(struct valved *valved)
@@ -140,7 +143,7 @@ static bool read_configuration(struct valved *valved)
         return false;
     }
     choose_automatic(&valved->config);
-    log_init(&valved->log, (enum valve_priority)valved->config.log_level);
+    log_configure(&valved->log, &valved->config);
     return true;
 }
 
@@ -267,6 +270,8 @@ static struct valve_server_options server_options(struct valved *valved)
     options.log = log_message;
     options.log_context = &valved->log;
     options.stopping = on_stopping;
+    options.ended = valved->access_log ? access_log_ended : NULL;
+    options.ended_context = valved->access_log;
     return options;
 }
 
@@ -296,6 +301,16 @@ static bool open_audit(struct valved *valved)
     if (r < 0)
         log_print(&valved->log, VALVE_LOG_ERROR, "%s", error.text);
     valved->service.audit = valved->audit;
+    return r == 0;
+}
+
+static bool open_access_log(struct valved *valved)
+{
+    struct valve_error error;
+    int r = access_log_new(&valved->config, &valved->log, &valved->access_log, &error);
+
+    if (r < 0)
+        log_print(&valved->log, VALVE_LOG_ERROR, "%s", error.text);
     return r == 0;
 }
 
@@ -356,11 +371,13 @@ static bool confine(struct valved *valved)
     return confine_process(&valved->confinement);
 }
 
-/* Nobody who serves shall wait for whoever reads the log. */
-static bool start_log(struct valved *valved)
+/* Nobody who serves shall wait for whoever reads the log, or for its disk. */
+static bool start_logs(struct valved *valved)
 {
     int r = log_start(&valved->log);
 
+    if (r == 0)
+        r = access_log_start(valved->access_log);
     if (r < 0)
         log_print(&valved->log, VALVE_LOG_ERROR, "cannot start the log: %s", strerror(-r));
     return r == 0;
@@ -378,7 +395,11 @@ static bool open_metrics(struct valved *valved)
     struct valve_error error;
 
     valved->sources = (struct metrics_sources){
-        .log = &valved->log, .audit = valved->audit, .caches = valved->caches};
+        .log = &valved->log,
+        .access_log = valved->access_log,
+        .audit = valved->audit,
+        .caches = valved->caches,
+    };
     if (valved->config.metrics_address.size == 0 ||
         valve_server_listen_metrics(valved->server, &options, &error) == 0)
         return true;
@@ -408,6 +429,7 @@ static void on_reload(void *context)
         .config = &valved->config,
         .listeners = &valved->listeners,
         .access = valved->access,
+        .access_log = valved->access_log,
         .audit = valved->audit,
         .log = &valved->log,
     };
@@ -516,11 +538,12 @@ static bool is_short_of_descriptors(const struct valved *valved,
            facts->descriptor_limit < valved->config.max_descriptors;
 }
 
-static void log_facts(const struct valved *valved)
+static void log_facts(struct valved *valved)
 {
-    const struct log *log = &valved->log;
+    struct log *log = &valved->log;
     struct valve_server_facts facts;
-    const char *address;
+    struct valve_address parsed;
+    const char *address, *problem;
 
     valve_server_get_facts(valved->server, &facts);
     log_print(log, VALVE_LOG_INFO,
@@ -535,7 +558,9 @@ static void log_facts(const struct valved *valved)
                   "(LimitNOFILE=, ulimit -Hn)",
                   facts.descriptor_limit);
     for (unsigned i = 0; (address = valve_server_address(valved->server, i)); i++)
-        log_print(log, VALVE_LOG_NOTICE, "serving %s on %s", valved->config.root, address);
+        log_print(log, VALVE_LOG_NOTICE, "serving %s on %s%s", valved->config.root, address,
+                  valve_address_parse(address, &parsed, &problem) == 0 ? notify_reach(&parsed)
+                                                                       : "");
     address = valve_server_metrics_address(valved->server);
     if (address)
         log_print(log, VALVE_LOG_NOTICE, "metrics on %s", address);
@@ -566,6 +591,7 @@ static void release_all(struct valved *valved)
     listeners_fini(&valved->listeners);
     access_free(valved->access);
     caches_free(valved->caches);
+    access_log_free(valved->access_log);
     audit_free(valved->audit);
     store_free(valved->store);
     config_fini(&valved->config);
@@ -582,13 +608,13 @@ int main(int argc, char **argv)
         return EXIT_FAILURE;
     }
     valve_os_map_large_blocks(LARGE_BLOCK);
-    log_init(&valved.log, VALVE_LOG_INFO);
+    log_init(&valved.log);
     metrics_init();
     ready = read_command_line(&valved, argc, argv) && read_configuration(&valved) &&
             is_to_serve(&valved) && is_meant(&valved) && open_store(&valved) &&
-            make_server(&valved) && open_audit(&valved) && make_caches(&valved) &&
-            open_listeners(&valved) && open_metrics(&valved) && confine(&valved) &&
-            start_log(&valved) && start_serving(&valved);
+            open_access_log(&valved) && make_server(&valved) && open_audit(&valved) &&
+            make_caches(&valved) && open_listeners(&valved) && open_metrics(&valved) &&
+            confine(&valved) && start_logs(&valved) && start_serving(&valved);
     if (ready)
         serve_until_stopped(&valved);
     release_all(&valved);

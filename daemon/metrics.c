@@ -115,6 +115,13 @@ static const struct {
 static const struct valve_figure lines_lost = {
     "valve_log_lines_lost_total", "Lines of the log that could not be written.", VALVE_COUNTER};
 
+static const struct valve_figure messages_held = {
+    "valve_log_messages_held_total", "Messages of the log held back by its rate_limit.",
+    VALVE_COUNTER};
+
+static const struct valve_figure access_lost_lines = {
+    "valve_access_lines_lost_total", "Lines of the access log that were lost.", VALVE_COUNTER};
+
 static const struct valve_figure audit_lost_lines = {
     "valve_audit_lines_lost_total", "Lines of the audit that could not be written.", VALVE_COUNTER};
 
@@ -167,6 +174,8 @@ void metrics_add(void *context, valve_take_sample take, void *take_context)
 
     take(take_context, &sample);
     add(&lines_lost, (double)log_lost(sources->log), take, take_context);
+    add(&messages_held, (double)log_held(sources->log), take, take_context);
+    add(&access_lost_lines, (double)access_log_lost(sources->access_log), take, take_context);
     add(&audit_lost_lines, (double)audit_lost(sources->audit), take, take_context);
     add_caches(sources->caches, take, take_context);
     for (size_t i = 0; i < sizeof figures / sizeof figures[0]; i++)

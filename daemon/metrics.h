@@ -5,6 +5,7 @@
 #ifndef VALVED_METRICS_H
 #define VALVED_METRICS_H
 
+#include "daemon/access_log.h"
 #include "daemon/audit.h"
 #include "daemon/caches.h"
 #include "daemon/log.h"
@@ -13,8 +14,9 @@
 /* What has figures of its own. */
 struct metrics_sources {
     const struct log *log;
-    const struct audit *audit;   /* or NULL */
-    const struct caches *caches; /* or NULL */
+    const struct access_log *access_log; /* or NULL */
+    const struct audit *audit;           /* or NULL */
+    const struct caches *caches;         /* or NULL */
 };
 
 /* For valve_metrics_options.more; the context is the struct metrics_sources. Main thread. */

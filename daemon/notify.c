@@ -13,6 +13,13 @@
 #include <time.h>
 #include <unistd.h>
 
+const char *notify_reach(const struct valve_address *address)
+{
+    if (!getenv("INVOCATION_ID") || valve_address_is_loopback(address))
+        return "";
+    return ", for those whom IPAddressAllow= of the unit lets in";
+}
+
 #ifdef HAVE_SYSTEMD
 #include <systemd/sd-daemon.h>
 

@@ -31,6 +31,12 @@ uint64_t notify_watchdog_interval(void);
 void notify_alive(void);
 
 /*
+ * What else decides who can reach a listener, as the end of a message that names its address: under
+ * a manager the unit does, if others than this machine could at all. "": nothing.
+ */
+const char *notify_reach(const struct valve_address *address);
+
+/*
  * The sockets that the manager made for the listeners of a configuration, which is their names: as
  * many as there are listeners, 0 where it made none. Those for nobody are named in `lost`, one at a
  * time, and closed. The caller frees it; NULL: no memory.

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "daemon/config_internal.h"
+#include "daemon/notify.h"
 
 /* ---- What takes a restart ------------------------------------------------------------------- */
 
@@ -19,7 +20,7 @@ static const char *text_of(const struct config_key *key, const void *base,
 {
     if (origin->automatic)
         return "auto";
-    key->type->format(config_field_const(key, base), text, CONFIG_LINE_MAX + 1);
+    key->type->format(key, config_field_const(key, base), text, CONFIG_LINE_MAX + 1);
     return text;
 }
 
@@ -46,7 +47,7 @@ static void tell_keys(const struct reload *reload, const struct config *new)
     const struct config *old = reload->config;
 
     for (size_t i = 0; i < CONFIG_KEY_COUNT; i++)
-        if (i != CONFIG_LOG_LEVEL)
+        if (i != CONFIG_LOG_LEVEL && i != CONFIG_LOG_FORMAT && i != CONFIG_LOG_RATE)
             tell_difference(reload, &config_keys[i], config_section_names[config_keys[i].section],
                             old, &old->origins[i], new, &new->origins[i]);
 }
@@ -84,8 +85,8 @@ static void tell_listeners(const struct reload *reload, const struct config *new
         if (before)
             tell_listener(reload, before, &new->listeners[i]);
         else
-            log_print(reload->log, VALVE_LOG_NOTICE, "listening on %s",
-                      new->listeners[i].address.text);
+            log_print(reload->log, VALVE_LOG_NOTICE, "listening on %s%s",
+                      new->listeners[i].address.text, notify_reach(&new->listeners[i].address));
     }
     for (size_t i = 0; i < old->listener_count; i++)
         if (!find(new, &old->listeners[i]))
@@ -119,7 +120,8 @@ static int put_into_force(const struct reload *reload, struct config *new,
     }
     config_rules_forget(new);
     audit_reopen(reload->audit);
-    log_set_level(reload->log, (enum valve_priority) new->log_level);
+    access_log_reopen(reload->access_log);
+    log_configure(reload->log, new);
     tell_keys(reload, new);
     tell_listeners(reload, new);
     log_print(reload->log, VALVE_LOG_NOTICE, "reloaded %s: %zu listeners, %zu access rules",
@@ -138,6 +140,8 @@ static void exchange_listeners(struct config *config, struct config *other)
     other->listeners = listeners;
     other->listener_count = count;
     config->log_level = other->log_level;
+    config->log_format = other->log_format;
+    config->log_rate = other->log_rate;
 }
 
 bool reload_configuration(struct reload *reload)

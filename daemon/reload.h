@@ -6,6 +6,7 @@
 #define VALVED_RELOAD_H
 
 #include "daemon/access.h"
+#include "daemon/access_log.h"
 #include "daemon/audit.h"
 #include "daemon/config.h"
 #include "daemon/listeners.h"
@@ -18,13 +19,14 @@ struct reload {
     struct config *config; /* in force */
     struct listeners *listeners;
     struct access *access;
-    struct audit *audit; /* or NULL */
+    struct access_log *access_log; /* or NULL */
+    struct audit *audit;           /* or NULL */
     struct log *log;
 };
 
 /*
  * Loads the configuration anew. If anything is wrong with it, that is logged and all stays as it
- * is. Else its listeners, access rules and log level are in force from now on, and what takes a
+ * is. Else its listeners, access rules and how it logs are in force from now on, and what takes a
  * restart is logged. Main thread; may wait for the file system. Whether it was put into force.
  */
 bool reload_configuration(struct reload *reload);

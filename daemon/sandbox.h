@@ -16,7 +16,7 @@ struct sandbox {
     int root;             /* the directory that it serves */
     const char **read;    /* directories beneath which it may read besides; ends with NULL */
     const char **files;   /* likewise; in the directories of these it may read, too */
-    const char *written;  /* a file that it may make, and write to, or NULL */
+    const char **written; /* files that it may make, and write to; ends with NULL */
     bool deletes;         /* beneath that it may remove files; if not, none anywhere */
     const char **sockets; /* ends with NULL; in their directories it may make and remove some */
 };

@@ -126,7 +126,7 @@ static int add_rules(int ruleset, const struct sandbox *sandbox)
     if (r == 0)
         r = allow_beside(ruleset, sandbox->files, reading);
     if (r == 0)
-        r = allow_beside(ruleset, (const char *const[]){sandbox->written, NULL},
+        r = allow_beside(ruleset, sandbox->written,
                          LANDLOCK_ACCESS_FS_WRITE_FILE | LANDLOCK_ACCESS_FS_MAKE_REG);
     if (r == 0)
         r = allow_beside(ruleset, sandbox->sockets,

@@ -70,6 +70,7 @@ static int subject_init(struct subject *subject, void *context, struct valve_cal
         .name = text ? (const void *)path->text.data : path->bytes.data,
         .name_size = text ? path->text.size : path->bytes.size,
     };
+    valve_call_subject(call, subject->name, subject->name_size);
     return subject_check(subject);
 }
 

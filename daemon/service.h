@@ -16,7 +16,7 @@ struct service {
     const struct store *store;
     const struct caches *caches; /* or NULL: nothing is kept open */
     struct audit *audit;         /* or NULL: nobody wants to know */
-    const struct log *log;       /* hears of storage that fails */
+    struct log *log;             /* hears of storage that fails */
     uint64_t io_timeout;         /* ns that a shortage may last before a request is `busy` */
 };
 

@@ -230,6 +230,17 @@ enum valve_priority {
     VALVE_LOG_DEBUG = 7,
 };
 
+/* What became of a call. */
+struct valve_ended {
+    const char *method;  /* NULL: its request was none of the schema's */
+    const char *outcome; /* ok; the code of an error; other: an error without a code that is
+                            known; broken: its connection ended before all was with its socket */
+    const void *subject; /* what valve_call_subject() was told, or NULL */
+    size_t subject_size;
+    uint64_t bytes;    /* of its reply, and of items before it, so far; 0: the server refused it */
+    uint64_t duration; /* ns from its turn until its reply was queued, or with the socket */
+};
+
 /* Everything a server may be told; valve_server_options_default() fills in the defaults. */
 struct valve_server_options {
     unsigned workers;         /* threads that serve; 0: one for each CPU the process may use */
@@ -255,6 +266,12 @@ struct valve_server_options {
     void (*log)(void *context, enum valve_priority priority, const char *message);
     void *log_context;               /* and for `stopping` */
     void (*stopping)(void *context); /* main thread, when a stop begins; may be NULL */
+    /*
+     * A call has ended: for a log of them. Its worker, in the call's fiber; it must not wait. What
+     * `ended` refers to lives until it returns. NULL: nobody hears of it, and it costs nothing.
+     */
+    void (*ended)(void *context, const struct valve_call *call, const struct valve_ended *ended);
+    void *ended_context;
 };
 
 /* ---- TLS ------------------------------------------------------------------------------------ */
@@ -487,6 +504,12 @@ const char *valve_server_metrics_address(const struct valve_server *server);
  * -ETIMEDOUT once its own time is over, now or at the next wait: the handler then ends by an
  * answer, such as an error with valve_error_words().
  */
+
+/*
+ * What the call is about, such as the name of a file, for whoever is told of its end. Not copied:
+ * it has to live as long as the call does, in its request, its arena, or elsewhere.
+ */
+void valve_call_subject(struct valve_call *call, const void *subject, size_t size);
 
 /* The `context` of the listener that the call came by. */
 void *valve_call_listener(const struct valve_call *call);

@@ -128,8 +128,8 @@ void check_same_values(const struct config_key *keys, size_t count, const void *
         ck_assert_int_eq(a_origins[i].automatic, b_origins[i].automatic);
         if (a_origins[i].automatic)
             continue;
-        keys[i].type->format(config_field_const(&keys[i], a), left, sizeof left);
-        keys[i].type->format(config_field_const(&keys[i], b), right, sizeof right);
+        keys[i].type->format(&keys[i], config_field_const(&keys[i], a), left, sizeof left);
+        keys[i].type->format(&keys[i], config_field_const(&keys[i], b), right, sizeof right);
         ck_assert_str_eq(left, right);
     }
 }

@@ -114,6 +114,7 @@
     CALL(recv, ECONNRESET, EAGAIN, EINTR)                                                          \
     CALL(renameat, EIO, ENOSPC)                                                                    \
     CALL(sched_getaffinity, EINVAL)                                                                \
+    CALL(sd_journal_sendv, ECONNREFUSED)                                                           \
     CALL(sd_listen_fds_with_names, ENOMEM)                                                         \
     CALL(sd_notify, ECONNREFUSED)                                                                  \
     CALL(sd_watchdog_enabled, EINVAL)                                                              \

@@ -295,6 +295,8 @@ WRAP(int, ini_parse_stream, (void *reader, void *stream, void *handler, void *co
      (reader, stream, handler, context), -2)
 int sd_notify(int unset, const char *state);
 WRAP(int, sd_notify, (int unset, const char *state), (unset, state), -error)
+int sd_journal_sendv(const struct iovec *fields, int count);
+WRAP(int, sd_journal_sendv, (const struct iovec *fields, int count), (fields, count), -error)
 int sd_listen_fds_with_names(int unset, char ***names);
 WRAP(int, sd_listen_fds_with_names, (int unset, char ***names), (unset, names), -error)
 int sd_watchdog_enabled(int unset, uint64_t *interval);

@@ -139,6 +139,7 @@ static struct files_exists_answer exists(void *context, struct files_exists_repl
     struct files_exists_answer answer;
     int r;
 
+    valve_call_subject(reply.call, path->text.data, path->text.size);
     begin(service);
     r = wait_as_ordered(service, reply.call, &order);
     answer = r == 0 ? files_exists_reply_exists(reply, true)
@@ -197,6 +198,7 @@ static struct files_get_answer get(void *context, struct files_get_reply reply,
     struct order order = order_of(path);
     struct files_get_answer answer;
 
+    valve_call_subject(reply.call, path->text.data, path->text.size);
     begin(service);
     if (says(&order, "file-kept"))
         valve_reply_residency(reply.call, &service->residency);

@@ -275,7 +275,7 @@ class Program:
     """A running valved, whatever its options; what it logs is kept."""
 
     def __init__(self, *arguments, unprivileged=False, environment=None, program=VALVED,
-                 sockets=(), names=""):
+                 command=(), sockets=(), names=""):
         # A root that has lost its capabilities is bound by permissions like everybody else.
         prefix = (["setpriv", "--bounding-set=-all", "--inh-caps=-all"]
                   if unprivileged and os.geteuid() == 0 else [])
@@ -284,7 +284,7 @@ class Program:
             prefix += handing_over(sockets, names, environment)
             environment = {}
         self.process = subprocess.Popen(
-            [*prefix, *WRAPPER, str(program), *AS_ROOT, *map(str, arguments)],
+            [*prefix, *(command or [*WRAPPER, str(program), *AS_ROOT]), *map(str, arguments)],
             stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, env=os.environ | environment,
             pass_fds=[each.fileno() for each in sockets])
         self._lines = []

@@ -170,7 +170,10 @@ class UnreadLog(unittest.TestCase):
 
     def test_valved(self):
         """Its own memory is a file that cannot be read at its start."""
-        wire = self.start(support.VALVED, *support.AS_ROOT, "--root", "/proc/self", "--listen", "{address}")
+        path = support.scratch(self) / "valve.ini"
+        path.write_text("[log]\nrate_limit = 0\n")
+        wire = self.start(support.VALVED, *support.AS_ROOT, "-c", path, "--root", "/proc/self",
+                          "--listen", "{address}")
         self.check(wire, {"Get": "mem"}, "io: mem", r"valved: warning: io: mem")
 
     def test_the_librarys_own_log(self):

@@ -15,6 +15,8 @@ PAGES = {path.name: path.read_text() for path in sorted((support.SOURCE / "man")
 PROGRAMS = {"valved.8": support.VALVED, "valvectl.1": support.VALVECTL,
             "valve-cddl.1": support.BUILD / "valve-cddl",
             "valve-cbor.1": support.BUILD / "valve-cbor"}
+SOURCES = {"valved.8": "daemon", "valvectl.1": "client", "valve-cddl.1": "lib/cddl",
+           "valve-cbor.1": "cbor"}
 
 
 def plain(source):
@@ -84,12 +86,43 @@ class Pages(unittest.TestCase):
             written = re.sub(r'b"(.*?)"', lambda match: f"h'{match[1].encode().hex()}'", written)
             self.assertEqual(written, text)
 
-    def test_the_configuration_page_names_every_key(self):
-        ini = (support.SOURCE / "etc/valve.ini").read_text()
-        keys = set(re.findall(r"^;?(\w+) =", ini, re.M))
-        self.assertGreater(len(keys), 20)
-        for key in keys:
-            self.assertIn(key, PAGES["valve.ini.5"])
+    def test_the_configuration_page_has_the_keys_that_there_are(self):
+        """By sections; those of its lists that are in a list are values."""
+        source = (support.SOURCE / "daemon/config_keys.c").read_text()
+        keys = {(section.lower(), key)
+                for key, section in re.findall(r'\{"(\w+)", CONFIG_(\w+)', source)}
+        described, section, depth = set(), None, 0
+        for line in PAGES["valve.ini.5"].splitlines():
+            if match := re.match(r"\.Ss Sections? (\w+)", line):
+                section = match[1]
+            depth += line.startswith(".Bl ") - line.startswith(".El")
+            if (match := re.match(r"\.It Cm (\w+)", line)) and depth == 1 and section:
+                described.add((section, match[1]))
+        self.assertGreater(len(keys), 40)
+        self.assertEqual(described, keys)
+
+    @rows([(name, name, program) for name, program in PROGRAMS.items()])
+    def test_no_option_that_is_none(self, name, program):
+        """What the page describes is in the tables of getopt_long(3), but for one-letter names."""
+        described = {option for line in plain(PAGES[name]).splitlines() if line.startswith(".It -")
+                     for option in re.findall(r"(?<![\w-])--([a-z][\w-]*)", line)}
+        source = "".join(path.read_text() for path in (support.SOURCE / SOURCES[name]).glob("*.c"))
+        known = set(re.findall(r'\{"([\w-]+)", (?:no|required)_argument, NULL, [^}]+\}', source))
+        self.assertGreaterEqual(len(described), 2)
+        self.assertEqual(described, known)
+
+    def test_every_figure(self):
+        """Those that are served are explained, and no others."""
+        directory = support.scratch(self)
+        with support.Server(settings={"metrics": {"address": f"unix:{directory}/metrics"}}):
+            text = support.scrape(directory / "metrics")
+        served = set(re.findall(r"^# TYPE (\S+)", text, re.M))
+        page = PAGES["valved.8"]
+        metrics = page[page.index(".Sh METRICS"):page.index(".Sh FILES")]
+        described = {name for line in re.findall(r"^\.It Li (.*)", metrics, re.M)
+                     for name in re.findall(r"\w+", line)}
+        self.assertGreater(len(served), 40)
+        self.assertEqual(described, served)
 
 
 if __name__ == "__main__":

@@ -40,7 +40,7 @@ INFALLIBLE = {
         "memmove memrchr memset qsort snprintf strchr strcmp strcspn strerror strerrordesc_np "
         "strftime strlen strncmp strncpy strrchr strsep strspn strstr strtod strtol strtoull "
         "vsnprintf __isoc99_sscanf cbor_encode_break cbor_encode_indef_array_start getopt_long "
-        "sigaddset sigdelset sigemptyset sigfillset __sched_cpufree __ctype_b_loc __errno_location "
+        "sigaddset sigdelset sigemptyset sigfillset __sched_cpufree __ctype_b_loc __ctype_toupper_loc __errno_location "
         "getenv strcpy stpcpy strcat memccpy __sched_cpucount __memcpy_chk stdout stderr",
     "fails only where an argument is no such thing":
         "clock_gettime clock time inotify_rm_watch isatty pthread_attr_destroy pthread_attr_init "

@@ -24,6 +24,12 @@ from torture import CONVERSATIONS, FULL, PATIENCE, converse, each_fault
 # ---- Start and stop ----------------------------------------------------------------------------
 
 
+def drain(receiver):
+    with contextlib.suppress(BlockingIOError):
+        while True:
+            receiver.recv(4096)
+
+
 @support.expand
 class StartAndStop(unittest.TestCase):
     def setUp(self):
@@ -46,6 +52,8 @@ class StartAndStop(unittest.TestCase):
             [limits]
             drain_timeout = 2s
             [log]
+            access = yes
+            access_file = {self.directory}/access
             audit = required
             audit_file = {self.directory}/audit
             [listen local]
@@ -263,6 +271,14 @@ class StartAndStop(unittest.TestCase):
         attempt()
         self.assertIn("<3>", (self.directory / "log").read_text())
         each_fault(self.injector, self, attempt)
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as journal:
+            journal.bind(f"{self.directory}/journal")
+            journal.setblocking(False)
+            environment |= {"VALVE_TEST_JOURNAL": f"{self.directory}/journal", "LD_PRELOAD":
+                            f"{environment['LD_PRELOAD']}:{support.BUILD}/tests/journal_preload.so"}
+            attempt()
+            self.assertIn(b"rooot", journal.recv(4096))
+            each_fault(self.injector, self, lambda *_: (attempt(), drain(journal)))
 
     def run_program(self, words):
         result = subprocess.run([support.VALVED, *words], capture_output=True, check=False,

@@ -2,6 +2,7 @@
 """Torture of a valved that lives on: the part of tests/test_torture.py about its answers."""
 import contextlib
 import errno
+import itertools
 import os
 import signal
 import subprocess
@@ -15,13 +16,14 @@ import torture
 from support import KIB, rows
 from torture import CONVERSATIONS, FULL, OK, PATIENCE, converse, each_fault
 
+VICTIMS = ("victim", "d/victim")  # as the conversations have them
 SHORT_PATIENCE = 0.2  # seconds, where nothing needs to be answered
 
 SETTINGS = {
     "listen 1": {"address": "127.0.0.1:0", "allow": "list size get exists del"},
     "server": {"workers": 1, "io_threads": 2},
     "limits": {"io_timeout": "300ms", "drain_timeout": "2s"},
-    "log": {"audit": "yes"},
+    "log": {"audit": "yes", "access": "yes"},
 }
 
 
@@ -33,6 +35,8 @@ class Living(unittest.TestCase):
     conversations = CONVERSATIONS
     tcp = False
     tls = None  # an ssl.SSLContext, where its clients have one
+    victims = ()
+    numbers = itertools.count()
 
     @classmethod
     def setUpClass(cls):
@@ -49,14 +53,27 @@ class Living(unittest.TestCase):
         torture.fill(cls.server.root)
         for conversation in cls.conversations.values():
             cls.prepare()
-            converse(cls.address, conversation, tls=cls.tls)
+            cls.converse(conversation)
         cls.descriptors = cls.server.descriptors()
         cls.resident = cls.server.resident()
 
     @classmethod
     def prepare(cls):
-        for name in ("victim", "d/victim"):
+        """New victims: what was asked of others may be done even after its client has gone."""
+        for name in cls.victims:
+            (cls.server.root / name).unlink(missing_ok=True)
+        cls.victims = [f"{directory}victim-{next(cls.numbers):07}" for directory in ("", "d/")]
+        for name in cls.victims:
             (cls.server.root / name).write_bytes(b"v" * 1000)
+
+    @classmethod
+    def converse(cls, conversation, **options):
+        """About the victims that there are now."""
+        names = dict(zip(VICTIMS, cls.victims))
+        return converse(cls.address, [
+            ({"Del": names[request["Del"]]} if request in ({"Del": name} for name in VICTIMS)
+             else request, expected) for request, expected in conversation],
+            tls=cls.tls, **options)
 
     @classmethod
     def restart(cls):
@@ -70,7 +87,7 @@ class Living(unittest.TestCase):
 
     def check_victims(self, answers):
         """A file is wholly there or gone, and gone if that was answered."""
-        for id, name in enumerate(("victim", "d/victim"), 1):
+        for id, name in enumerate(self.victims, 1):
             victim = self.server.root / name
             if victim.exists():
                 self.assertEqual(victim.read_bytes(), b"v" * 1000)
@@ -78,7 +95,7 @@ class Living(unittest.TestCase):
 
     def expect_recovered(self, conversation):
         self.prepare()
-        converse(self.address, conversation, tls=self.tls)
+        self.converse(conversation)
         self.server.expect_descriptors(self.descriptors)
 
     def hit(self, conversation, may_hang=False):
@@ -88,8 +105,7 @@ class Living(unittest.TestCase):
         try:
             self.prepare()
             try:
-                answers = converse(self.address, conversation, strict=False, patience=patience,
-                                   tls=self.tls)
+                answers = self.converse(conversation, strict=False, patience=patience)
             except TimeoutError:
                 if not may_hang:
                     raise
@@ -210,7 +226,7 @@ class Storms(Living):
     def talk(self):
         for conversation in CONVERSATIONS.values():
             self.prepare()
-            converse(self.address, conversation, count=3)
+            self.converse(conversation, count=3)
 
     def weather(self, mode, **options):
         """Nothing of it is to be noticed, but for the time."""
@@ -248,20 +264,20 @@ class Killed(Living):
                 self.prepare()
                 with support.Wire(self.server.address) as wire:
                     self.injector.arm(fault.DELAY, calls=calls, delay=60)
-                    wire.request(1, {"Del": "victim"})
+                    wire.request(1, {"Del": self.victims[0]})
                     support.wait_until(lambda: self.injector.counted, f"{calls} are called")
                     self.kill()
-                self.assertEqual((self.server.root / "victim").exists(), remains)
+                self.assertEqual((self.server.root / self.victims[0]).exists(), remains)
                 self.start_again()
 
     def test_at_any_time(self):
         for number in range(100 if FULL else 10):
             self.prepare()
             with support.Wire(self.server.address) as wire:
-                wire.request(1, {"Del": "victim"})
+                wire.request(1, {"Del": self.victims[0]})
                 time.sleep(number * 0.00002)
                 self.kill()
-            victim = self.server.root / "victim"
+            victim = self.server.root / self.victims[0]
             self.assertIn(victim.exists() and victim.read_bytes(), (False, b"v" * 1000))
             self.start_again()
 
@@ -279,7 +295,7 @@ class Killed(Living):
         if not support.INSTRUMENTED:
             self.assertLess(time.monotonic() - start, 1)
         self.prepare()
-        converse(self.server.address, CONVERSATIONS["del"])
+        self.converse(CONVERSATIONS["del"])
 
     def is_answering(self):
         with contextlib.suppress(OSError):

@@ -102,13 +102,31 @@ static void count_call(struct valve_call *call)
                             worker->now);
 }
 
+static void tell_end(struct valve_call *call)
+{
+    const struct valve_server_options *options = &call->worker->server->options;
+    struct valve_ended ended;
+
+    if (options->ended == NULL)
+        return;
+    ended = (struct valve_ended){
+        .method = call->method != NULL ? call->method->name : NULL,
+        .outcome = valve_outcome_name(call->outcome),
+        .subject = call->subject,
+        .subject_size = call->subject_size,
+        .bytes = call->bytes,
+        .duration = valve_clock_now() - call->began,
+    };
+    options->ended(options->ended_context, call, &ended);
+}
+
 static void call_end(struct valve_call *call)
 {
     struct valve_connection *connection = call->connection;
     struct valve_worker *worker = call->worker;
 
     count_call(call);
-
+    tell_end(call);
     valve_reply_drop(call);
     valve_later_forget(call);
     valve_call_let_go(call, call->held);
@@ -258,6 +276,12 @@ bool valve_call_is_cancel(const uint8_t *item, size_t size)
 
     return valve_envelope_read(item, size, &envelope, &error) == 0 &&
            envelope.kind == VALVE_ENVELOPE_CANCEL;
+}
+
+void valve_call_subject(struct valve_call *call, const void *subject, size_t size)
+{
+    call->subject = subject;
+    call->subject_size = size;
 }
 
 void *valve_call_listener(const struct valve_call *call)

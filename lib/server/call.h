@@ -31,6 +31,9 @@ struct valve_call {
     enum valve_call_stage stage;
     enum valve_outcome outcome; /* of what was answered last */
     uint64_t began;             /* ns: its turn */
+    uint64_t bytes;             /* of its reply, and of the items before it, so far */
+    const void *subject;        /* see valve_call_subject() */
+    size_t subject_size;
     bool has_turn;
     bool misused;                      /* the log has heard of it */
     struct valve_buffer *building;     /* the reply, or the piece of it, in the making */

@@ -295,7 +295,7 @@ static void queue_answer(struct valve_call *call)
     memcpy(answer->data + answer->start, prefix, prefix_size);
     call->promise.answer = NULL;
     call->outcome = call->promise.outcome;
-    valve_output_queue(call->worker, call->connection, answer);
+    valve_reply_queue(call, answer);
     valve_reply_answered(call);
 }
 

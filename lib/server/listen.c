@@ -105,7 +105,10 @@ static int finish_unix(struct valve_listening *listening,
     listening->device = status.st_dev;
     listening->inode = status.st_ino;
     if (options->group != (gid_t)-1 && chown(path, (uid_t)-1, options->group) < 0)
-        return explain(&listening->address, "cannot set its group", errno, ret_error);
+        return explain(&listening->address,
+                       "cannot give it to its group, which takes one of the process's own and a "
+                       "sandbox that allows chown",
+                       errno, ret_error);
     if (chmod(path, options->mode) < 0)
         return explain(&listening->address, "cannot set its mode", errno, ret_error);
     return 0;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * Log lines on their way to stderr.
+ * Log lines on their way out.
  */
 #include "server/log_queue.h"
 
@@ -20,7 +20,6 @@
 
 #define RING_SIZE  ((size_t)64 * 1024)
 #define WRITE_SIZE ((size_t)3072) /* at once: a pipe takes as much whole or not at all */
-#define LINE_ROOM  256
 
 struct valve_log_queue {
     struct valve_log_queue_options options;
@@ -31,8 +30,9 @@ struct valve_log_queue {
     pthread_cond_t ended;
     bool has_ended;      /* the thread */
     size_t start, used;  /* of the ring: what is to be written */
-    uint64_t lost, told; /* lines; of those, what stderr was told of */
-    char ring[RING_SIZE];
+    uint64_t lost, told; /* lines; of those, what the reader was told of */
+    char *piece;         /* of the thread, which writes it */
+    char ring[];
 };
 
 /* ---- Those who log ------------------------------------------------------------------------- */
@@ -40,8 +40,9 @@ struct valve_log_queue {
 /* The lock is held. */
 static void append(struct valve_log_queue *queue, const char *line, size_t size)
 {
-    size_t end = (queue->start + queue->used) % RING_SIZE;
-    size_t first = size < RING_SIZE - end ? size : RING_SIZE - end;
+    size_t room = queue->options.ring_size;
+    size_t end = (queue->start + queue->used) % room;
+    size_t first = size < room - end ? size : room - end;
 
     memcpy(queue->ring + end, line, first);
     memcpy(queue->ring, line + first, size - first);
@@ -54,7 +55,7 @@ void valve_log_queue_add(struct valve_log_queue *queue, const char *line, size_t
 
     pthread_mutex_lock(&queue->lock);
     was_empty = queue->used == 0;
-    if (size <= RING_SIZE - queue->used)
+    if (size <= queue->options.write_size && size <= queue->options.ring_size - queue->used)
         append(queue, line, size);
     else
         queue->lost++;
@@ -73,42 +74,51 @@ uint64_t valve_log_queue_lost(struct valve_log_queue *queue)
     return lost;
 }
 
-/* ---- The thread, the only one that may wait for stderr --------------------------------------- */
+/* ---- The thread, the only one that may wait ------------------------------------------------ */
 
 /* Copies whole lines from the front of the ring; they stay there. The lock is held. */
-static size_t peek(const struct valve_log_queue *queue, char *piece)
+static size_t peek(const struct valve_log_queue *queue)
 {
-    size_t size = queue->used < WRITE_SIZE ? queue->used : WRITE_SIZE;
-    size_t first = size < RING_SIZE - queue->start ? size : RING_SIZE - queue->start;
+    size_t room = queue->options.ring_size;
+    size_t size = queue->used < queue->options.write_size ? queue->used : queue->options.write_size;
+    size_t first = size < room - queue->start ? size : room - queue->start;
 
-    memcpy(piece, queue->ring + queue->start, first);
-    memcpy(piece + first, queue->ring, size - first);
-    while (size > 0 && piece[size - 1] != '\n')
+    memcpy(queue->piece, queue->ring + queue->start, first);
+    memcpy(queue->piece + first, queue->ring, size - first);
+    while (size > 0 && queue->piece[size - 1] != '\n')
         size--;
     return size;
 }
 
-static int write_all(const char *data, size_t size)
+/* What is written to may be a pipe that does not wait by itself. */
+static int wait_for_room(int descriptor, int patience)
 {
-    while (size > 0) {
-        ssize_t written = write(STDERR_FILENO, data, size);
+    struct pollfd room = {.fd = descriptor, .events = POLLOUT};
+    int r = poll(&room, 1, patience);
 
-        if (written < 0 && errno == EAGAIN) {
-            struct pollfd room = {.fd = STDERR_FILENO, .events = POLLOUT};
-
-            poll(&room, 1, -1);
-        } else if (written < 0 && errno != EINTR) {
-            return -errno;
-        }
-        if (written > 0) {
-            data += written;
-            size -= (size_t)written;
-        }
-    }
-    return 0;
+    return r > 0 || (r < 0 && errno == EINTR) ? 0 : -ETIMEDOUT;
 }
 
-static uint64_t count_lines(const char *data, size_t size)
+int valve_log_write(int descriptor, const char *data, size_t size, int patience,
+                    size_t *ret_written)
+{
+    int r = 0;
+
+    *ret_written = 0;
+    while (r == 0 && *ret_written < size) {
+        ssize_t written = write(descriptor, data + *ret_written, size - *ret_written);
+
+        if (written >= 0)
+            *ret_written += (size_t)written;
+        else if (errno == EAGAIN)
+            r = wait_for_room(descriptor, patience);
+        else if (errno != EINTR)
+            r = -errno;
+    }
+    return r;
+}
+
+uint64_t valve_log_count_lines(const char *data, size_t size)
 {
     uint64_t lines = 0;
 
@@ -117,21 +127,33 @@ static uint64_t count_lines(const char *data, size_t size)
     return lines;
 }
 
+/* Returns how many were lost. */
+static uint64_t write_lines(const struct valve_log_queue *queue, const char *lines, size_t size)
+{
+    size_t written;
+
+    if (size == 0)
+        return 0;
+    if (queue->options.write)
+        return queue->options.write(queue->options.context, lines, size);
+    if (valve_log_write(STDERR_FILENO, lines, size, -1, &written) == 0)
+        return 0;
+    return valve_log_count_lines(lines + written, size - written);
+}
+
 /* Writes some lines; they leave the ring when they are written. False: there was nothing. */
 static bool write_some(struct valve_log_queue *queue)
 {
-    char piece[WRITE_SIZE];
+    uint64_t lost;
     size_t size;
-    int r;
 
     pthread_mutex_lock(&queue->lock);
-    size = peek(queue, piece);
+    size = peek(queue);
     pthread_mutex_unlock(&queue->lock);
-    r = write_all(piece, size);
+    lost = write_lines(queue, queue->piece, size);
     pthread_mutex_lock(&queue->lock);
-    if (r < 0)
-        queue->lost += count_lines(piece, size);
-    queue->start = (queue->start + size) % RING_SIZE;
+    queue->lost += lost;
+    queue->start = (queue->start + size) % queue->options.ring_size;
     queue->used -= size;
     pthread_mutex_unlock(&queue->lock);
     return size > 0;
@@ -141,13 +163,13 @@ static bool write_some(struct valve_log_queue *queue)
 static void tell_of_losses(struct valve_log_queue *queue)
 {
     uint64_t lost = valve_log_queue_lost(queue);
-    char line[LINE_ROOM];
+    char line[VALVE_LOG_LOST_ROOM];
     size_t size;
 
     if (lost == queue->told)
         return;
     size = queue->options.say_lost(queue->options.context, lost - queue->told, line, sizeof line);
-    if (write_all(line, size) == 0)
+    if (write_lines(queue, line, size) == 0)
         queue->told = lost;
 }
 
@@ -208,12 +230,17 @@ static void release(struct valve_log_queue *queue)
 int valve_log_queue_new(const struct valve_log_queue_options *options,
                         struct valve_log_queue **ret_queue)
 {
-    struct valve_log_queue *queue = calloc(1, sizeof *queue);
+    size_t ring_size = options->ring_size > 0 ? options->ring_size : RING_SIZE;
+    size_t write_size = options->write_size > 0 ? options->write_size : WRITE_SIZE;
+    struct valve_log_queue *queue = calloc(1, sizeof *queue + ring_size + write_size);
     int r;
 
     if (!queue)
         return -ENOMEM;
     queue->options = *options;
+    queue->options.ring_size = ring_size;
+    queue->options.write_size = write_size;
+    queue->piece = queue->ring + ring_size;
     sem_init(&queue->wakeups, 0, 0);
     pthread_mutex_init(&queue->lock, NULL);
     valve_condition_init(&queue->ended);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * The queue between those who log and a stderr that may block: a ring of bytes, and a thread that
- * writes what is in it.
+ * The queue between those who log and a stderr that may block, or a disk: a ring of bytes, and a
+ * thread that writes what is in it.
  *
- * What does not fit while nobody reads stderr is lost, and counted; when it works again it is told
- * in a line of its own how many lines are missing there.
+ * What does not fit while nothing can be written is lost, and counted; when it works again, a line
+ * of its own says how many are missing there.
  */
 #ifndef VALVE_SERVER_LOG_QUEUE_H
 #define VALVE_SERVER_LOG_QUEUE_H
@@ -15,10 +15,16 @@
 
 struct valve_log_queue;
 
+#define VALVE_LOG_LOST_ROOM 512
+
 struct valve_log_queue_options {
-    /* Writes what is said of lost lines, one line of at most `room` bytes; returns its length. */
+    /* Makes what is said of lost lines, one line of at most `room` bytes; returns its length. */
     size_t (*say_lost)(void *context, uint64_t lost, char *line, size_t room);
-    void *context; /* must outlive the queue */
+    /* Writes whole lines, which may wait; returns how many were lost. NULL: they go to stderr. */
+    uint64_t (*write)(void *context, const char *lines, size_t size);
+    void *context;     /* must outlive the queue */
+    size_t ring_size;  /* bytes that wait at most; 0: 64K */
+    size_t write_size; /* bytes written at once, no less than a line; 0: 3072 */
 };
 
 /* Starts the thread. 0 or -errno. */
@@ -36,5 +42,14 @@ void valve_log_queue_add(struct valve_log_queue *queue, const char *line, size_t
 
 /* Lines lost so far. Any thread. */
 uint64_t valve_log_queue_lost(struct valve_log_queue *queue);
+
+/*
+ * Writes all of it; waits `patience` ms (-1: as long as it takes) for a descriptor that takes
+ * nothing and does not wait by itself. 0; -ETIMEDOUT; or -errno. How much was written is told in any case.
+ */
+int valve_log_write(int descriptor, const char *data, size_t size, int patience,
+                    size_t *ret_written);
+
+uint64_t valve_log_count_lines(const char *data, size_t size);
 
 #endif

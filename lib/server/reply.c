@@ -138,6 +138,7 @@ struct valve_answer valve_reply(struct valve_call *call, const struct valve_type
     const struct valve_outgoing message = {
         .type = reply, .arm = arm, .value = payload, .id = call->id};
     struct valve_error error;
+    size_t before;
     int r;
 
     if (valve_reply_is_second(call))
@@ -148,7 +149,9 @@ struct valve_answer valve_reply(struct valve_call *call, const struct valve_type
         return valve_reply_answered(call);
     if (call->stage == VALVE_CALL_BEGUN)
         return break_off(call, reply, arm, payload);
+    before = valve_output_queued(call->connection);
     r = valve_outgoing_queue(call->worker, call->connection, &message, &error);
+    call->bytes += valve_output_queued(call->connection) - before;
     if (r == -ENOMEM)
         return valve_reply_broken(call, "no memory for a reply");
     return r < 0 ? give_up(call, &error) : valve_reply_answered(call);
@@ -208,6 +211,15 @@ bool valve_reply_waits_for_client(const struct valve_call *call)
            valve_output_queued(call->connection) > 0;
 }
 
+void valve_reply_queue(struct valve_call *call, struct valve_buffer *buffer)
+{
+    call->bytes += buffer->end - buffer->start;
+    if (call->stage == VALVE_CALL_BEGUN)
+        valve_output_queue_piece(call->worker, call->connection, buffer);
+    else
+        valve_output_queue(call->worker, call->connection, buffer);
+}
+
 /* Waits until the output has less than its bound, so that a piece may be added. */
 int valve_reply_wait_for_output(struct valve_call *call)
 {
@@ -232,6 +244,6 @@ void valve_reply_begin(struct valve_call *call, struct valve_buffer *piece)
 {
     call->stage = VALVE_CALL_BEGUN;
     valve_fiber_set_deadline(call->fiber, VALVE_NEVER);
-    valve_output_queue_piece(call->worker, call->connection, piece);
+    valve_reply_queue(call, piece);
     valve_connection_attend(call->worker, call->connection);
 }

@@ -42,6 +42,9 @@ bool valve_reply_pointless(const struct valve_call *call);
 void valve_reply_drop(struct valve_call *call);
 void valve_reply_unreserve(struct valve_call *call);
 
+/* Queues a filled buffer, which is taken over: a whole reply, or a piece of one that has begun. */
+void valve_reply_queue(struct valve_call *call, struct valve_buffer *buffer);
+
 /* Queues a piece of the reply whose turn it is; from the first one on it has begun. */
 void valve_reply_begin(struct valve_call *call, struct valve_buffer *piece);
 

@@ -103,6 +103,6 @@ struct valve_answer valve_reply_bytes_done(struct valve_call *call, const struct
     }
     call->building = NULL;
     valve_reply_unreserve(call);
-    valve_output_queue(call->worker, call->connection, buffer);
+    valve_reply_queue(call, buffer);
     return valve_reply_answered(call);
 }

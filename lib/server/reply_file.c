@@ -226,6 +226,7 @@ static ssize_t send_slice(struct transfer *transfer, size_t size)
         return sent < 0 ? sent : -ENODATA;
     call->connection->output->handed += (size_t)sent;
     valve_count(&call->worker->counters->sent, (uint64_t)sent);
+    call->bytes += (uint64_t)sent;
     transfer->left -= (uint64_t)sent;
     return sent;
 }
@@ -284,7 +285,7 @@ static int queue_cold(struct transfer *transfer)
     if (r < 0)
         return r;
     call->connection->output->more = false;
-    valve_output_queue_piece(call->worker, call->connection, transfer->cold);
+    valve_reply_queue(call, transfer->cold);
     transfer->cold = NULL;
     valve_connection_attend(call->worker, call->connection);
     return 0;

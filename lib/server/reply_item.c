@@ -55,7 +55,7 @@ int valve_reply_item(struct valve_call *call, const struct valve_type *type, con
 {
     const struct valve_outgoing message = {
         .type = type, .arm = VALVE_NO_ARM, .value = item, .id = call->id, .is_item = true};
-    size_t before;
+    size_t before, size;
     int r;
 
     if (call->stage != VALVE_CALL_OPEN || call->building != NULL)
@@ -71,7 +71,9 @@ int valve_reply_item(struct valve_call *call, const struct valve_type *type, con
     r = valve_outgoing_queue(call->worker, call->connection, &message, NULL);
     if (r < 0)
         return r;
-    call->streamed += valve_output_queued(call->connection) - before + ITEM_EFFORT;
+    size = valve_output_queued(call->connection) - before;
+    call->bytes += size;
+    call->streamed += size + ITEM_EFFORT;
     valve_connection_attend(call->worker, call->connection);
     return 0;
 }

@@ -108,9 +108,6 @@ struct valve_answer valve_reply_list_end(struct valve_call *call)
     call->building = NULL;
     valve_encode_list_end(buffer->data + buffer->end);
     buffer->end++;
-    if (call->stage == VALVE_CALL_BEGUN)
-        valve_output_queue_piece(call->worker, call->connection, buffer);
-    else
-        valve_output_queue(call->worker, call->connection, buffer);
+    valve_reply_queue(call, buffer);
     return valve_reply_answered(call);
 }

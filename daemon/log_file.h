@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * A file that lines are added to, and that logrotate(8) may put another in place of.
+ */
+#ifndef VALVED_LOG_FILE_H
+#define VALVED_LOG_FILE_H
+
+#include "daemon/log.h"
+
+struct log_file {
+    char *path;     /* NULL: there is none, and lines go where the log goes */
+    int descriptor; /* -1: not open */
+};
+
+/*
+ * Opens it, and makes it if need be. "" is no file. May wait. 0 or -errno; then nothing is held.
+ */
+int log_file_open(struct log_file *file, const char *path);
+
+/* One that was only zeroed is accepted. */
+void log_file_close(struct log_file *file);
+
+/*
+ * Goes on in the file that has the name now, if another was moved away, while others write. `what`
+ * it is, for the log. 0 or -errno, logged.
+ */
+int log_file_reopen(const struct log_file *file, struct log *log, const char *what);
+
+#endif

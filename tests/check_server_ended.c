@@ -19,20 +19,18 @@ static struct tally told;
 static struct {
     char method[32], outcome[32], subject[64];
     uint64_t bytes, duration;
-    const void *listener;
+    const void *context, *listener;
 } last;
 
+/* On a worker, where nothing is asserted: that writes to a file. */
 static void copy(char *to, size_t room, const void *from, size_t size)
 {
-    ck_assert_uint_lt(size, room);
-    if (size > 0)
-        memcpy(to, from, size);
-    to[size] = '\0';
+    snprintf(to, room, "%.*s", (int)size, size > 0 ? (const char *)from : "");
 }
 
 static void note(void *context, const struct valve_call *call, const struct valve_ended *ended)
 {
-    ck_assert_ptr_eq(context, &last);
+    last.context = context;
     copy(last.method, sizeof last.method, ended->method,
          ended->method != NULL ? strlen(ended->method) : 0);
     copy(last.outcome, sizeof last.outcome, ended->outcome, strlen(ended->outcome));
@@ -82,6 +80,8 @@ START_TEST(what_was_answered)
     item = peer_receive(&peer);
     ck_assert_uint_eq(item.id, 7);
     tally_await(&told, 1);
+    ck_assert_ptr_eq(last.context, &last);
+    ck_assert_ptr_null(last.listener);
     ck_assert_str_eq(last.method, rows[_i].method);
     ck_assert_str_eq(last.outcome, rows[_i].outcome);
     ck_assert_str_eq(last.subject, rows[_i].subject);

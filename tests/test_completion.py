@@ -2,7 +2,9 @@
 """What shells complete: every option and command there is, and names that the server has."""
 import os
 import pathlib
+import pty
 import re
+import select
 import shutil
 import subprocess
 import unittest
@@ -56,22 +58,30 @@ class Completion(unittest.TestCase):
         subprocess.run([shell, *words, FOLDER / name], check=True)
 
 
-@support.expand
-class Bash(unittest.TestCase):
+class Shell(unittest.TestCase):
+    """One that completes names of a server's files."""
+
     @classmethod
     def setUpClass(cls):
         cls.server = cls.enterClassContext(support.Server())
         for name in "alpha", "alpine/one", "beta", "with blank", "it's", "two\nlines":
             cls.server.write(name)
+        cls.environment = os.environ | {"PATH": f"{VALVECTL.parent}:{os.environ['PATH']}",
+                                        "VALVE_HOST": cls.server.address, "TERM": "dumb",
+                                        "HOME": str(support.scratch(cls))}
 
+    def output(self, *command):
+        """Its lines, in order."""
+        text = subprocess.run(command, check=True, text=True, stdout=subprocess.PIPE,
+                              env=self.environment, timeout=support.DEADLINE).stdout
+        return sorted(filter(None, text.splitlines()))
+
+
+@support.expand
+class Bash(Shell):
     def offered(self, *words):
-        environment = os.environ | {"PATH": f"{VALVECTL.parent}:{os.environ['PATH']}",
-                                    "VALVE_HOST": self.server.address}
-        output = subprocess.run(
-            ["bash", "--norc", "-c", ASK_BASH, FOLDER / "valvectl.bash", "valvectl", *words],
-            check=True, text=True, stdout=subprocess.PIPE, env=environment,
-            timeout=support.DEADLINE).stdout
-        return sorted(filter(None, output.splitlines()))
+        return self.output("bash", "--norc", "-c", ASK_BASH, FOLDER / "valvectl.bash", "valvectl",
+                           *words)
 
     @rows([
         ("commands", ["ex"], ["exists"]),
@@ -95,6 +105,69 @@ class Bash(unittest.TestCase):
 
     def test_no_server(self):
         self.assertEqual(self.offered("-H", "unix:/nowhere", "get", ""), [])
+
+
+@support.expand
+@unittest.skipUnless(shutil.which("fish"), "fish is not installed")
+class Fish(Shell):
+    @rows([
+        ("commands", "valvectl ex", ["exists"]),
+        ("names", "valvectl get al", ["alpha", "alpine/one"]),
+        ("names with blanks", "valvectl del w", ["with blank"]),
+        ("another server", "valvectl -H unix:/nowhere get al", []),
+        ("options", "valvectl get --no", ["--no-sync"]),
+    ])
+    def test_offered(self, line, offered):
+        lines = self.output("fish", "--no-config", "-c",
+                            f"source {FOLDER}/valvectl.fish; complete -C '{line}'")
+        self.assertEqual([line.split("\t")[0] for line in lines], offered)
+
+
+@support.expand
+@unittest.skipUnless(shutil.which("zsh"), "zsh is not installed")
+class Zsh(Shell):
+    """It completes on terminals only."""
+
+    def type(self, text):
+        os.write(self.terminal, text.encode())
+
+    def await_output(self, text):
+        def has_come():
+            if select.select([self.terminal], [], [], 0)[0]:
+                self.shown += os.read(self.terminal, 65536).decode(errors="replace")
+            return text in self.shown
+
+        support.wait_until(has_come, text)
+
+    def setUp(self):
+        self.terminal, other = pty.openpty()
+        self.addCleanup(os.close, self.terminal)
+        self.shown = ""
+        shell = subprocess.Popen(["zsh", "-f", "-i"], stdin=other, stdout=other, stderr=other,
+                                 env=self.environment, start_new_session=True)
+        self.addCleanup(shell.wait)
+        self.addCleanup(shell.kill)
+        os.close(other)
+        self.type(f"fpath=({FOLDER} $fpath); autoload -U compinit; compinit -u -D; "
+                  "print $((6 * 7))ready\n")
+        self.await_output("42ready")
+
+    @rows([
+        ("commands", "valvectl exi", "exists"),
+        ("names", "valvectl get be", "beta"),
+        ("names with blanks", "valvectl del w", r"with\ blank"),
+        ("beneath directories", "valvectl get alpine/", "alpine/one"),
+        ("options", "valvectl get --no", "--no-sync"),
+    ])
+    def test_completed(self, line, completed):
+        self.type(line + "\t")
+        self.await_output(completed)
+
+    def test_another_server(self):
+        with support.Server() as other:
+            other.write("elsewhere")
+            self.type(f"valvectl -H {other.address} get e\t")
+            self.await_output("elsewhere")
 
 
 if __name__ == "__main__":

@@ -44,9 +44,9 @@ PROXIES = (
 )
 
 FLAT = 0.01  # of memory, from one rest to a later one: see Growth
-PAGE = 4096  # bytes
+CACHED = 16 * 1024  # bytes that the heap's caches of the threads may come to hold
 REST = 300  # seconds between two
-QUIET = 25  # seconds without a change: a worker looks twice at what it need not keep, every ten
+QUIET = 35  # seconds without a change: a worker looks at what it need not keep every ten, thrice
 DEADLINE = 60
 
 Sample = collections.namedtuple("Sample", "time own pss resident sockets files others")
@@ -182,8 +182,9 @@ def take_sample(pid, start):
 class Growth:
     """
     What became of the memory until the last rest: of all that is resident since the first, and of
-    what is its own since the middle one, for until then each kind of load has had its turn, and a
-    page here and there was touched for good.
+    what is its own since the middle one, for until then each kind of load has had its turn. Of that
+    there is so little at rest that a hundredth are two pages; the heap keeps up to seven blocks of
+    each size for each thread, and it can take an hour until the last thread has had so many at once.
     """
 
     def __init__(self, rests):
@@ -196,9 +197,8 @@ class Growth:
 
     @property
     def is_flat(self):
-        """That of its own is so little at rest that a hundredth of it is but two pages."""
         own, resident = self.kinds["own"], self.kinds["resident"]
-        return resident[1] <= resident[0] * (1 + FLAT) and own[1] <= own[0] * (1 + FLAT) + PAGE
+        return resident[1] <= resident[0] * (1 + FLAT) and own[1] <= own[0] * (1 + FLAT) + CACHED
 
 
 # ---- The soak ----------------------------------------------------------------------------------

@@ -23,6 +23,7 @@
 #define PATH_ROOM  768        /* of a path that is longer, the beginning is told */
 #define RING_SIZE  ((size_t)1024 * 1024)
 #define WRITE_SIZE ((size_t)64 * 1024)
+#define LINGER     200000000 /* ns */
 
 struct access_log {
     struct log *log;
@@ -115,6 +116,7 @@ int access_log_start(struct access_log *access_log)
         .context = access_log,
         .ring_size = RING_SIZE,
         .write_size = WRITE_SIZE,
+        .linger = LINGER,
     };
 
     if (!access_log || !access_log->file.path)

@@ -118,6 +118,7 @@
     CALL(sd_listen_fds_with_names, ENOMEM)                                                         \
     CALL(sd_notify, ECONNREFUSED)                                                                  \
     CALL(sd_watchdog_enabled, EINVAL)                                                              \
+    CALL(sem_clockwait, EINTR, ETIMEDOUT)                                                          \
     CALL(sem_init, ENOSPC)                                                                         \
     CALL(sem_wait, EINTR)                                                                          \
     CALL(send, ECONNRESET, EAGAIN, EINTR)                                                          \

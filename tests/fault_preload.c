@@ -137,6 +137,8 @@ WRAP(int, pthread_setname_np, (pthread_t thread, const char *name), (thread, nam
 WRAP(int, sched_getaffinity, (pid_t process, size_t size, cpu_set_t *cpus), (process, size, cpus),
      -1)
 WRAP(int, sem_init, (sem_t * semaphore, int shared, unsigned value), (semaphore, shared, value), -1)
+WRAP(int, sem_clockwait, (sem_t * semaphore, clockid_t clock, const struct timespec *time),
+     (semaphore, clock, time), -1)
 WRAP(int, sem_wait, (sem_t * semaphore), (semaphore), -1)
 WRAP(int, nanosleep, (const struct timespec *duration, struct timespec *left), (duration, left), -1)
 WRAP(int, sigaction, (int number, const struct sigaction *action, struct sigaction *old),

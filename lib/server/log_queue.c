@@ -19,6 +19,7 @@
 #include "server/os.h"
 
 #define RING_SIZE  ((size_t)64 * 1024)
+#define NS_PER_S   UINT64_C(1000000000)
 #define WRITE_SIZE ((size_t)3072) /* at once: a pipe takes as much whole or not at all */
 
 struct valve_log_queue {
@@ -51,16 +52,17 @@ static void append(struct valve_log_queue *queue, const char *line, size_t size)
 
 void valve_log_queue_add(struct valve_log_queue *queue, const char *line, size_t size)
 {
-    bool was_empty;
+    size_t much = queue->options.ring_size / 2, before, after;
 
     pthread_mutex_lock(&queue->lock);
-    was_empty = queue->used == 0;
+    before = queue->used;
     if (size <= queue->options.write_size && size <= queue->options.ring_size - queue->used)
         append(queue, line, size);
     else
         queue->lost++;
+    after = queue->used;
     pthread_mutex_unlock(&queue->lock);
-    if (was_empty)
+    if (before == 0 || (before < much && after >= much))
         sem_post(&queue->wakeups);
 }
 
@@ -180,6 +182,23 @@ static void write_what_there_is(struct valve_log_queue *queue)
     tell_of_losses(queue);
 }
 
+/* Until there is something; and then, until there is much of it, or it has waited long enough. */
+static void wait_for_lines(struct valve_log_queue *queue)
+{
+    uint64_t until;
+    struct timespec time;
+
+    while (sem_wait(&queue->wakeups) < 0)
+        continue;
+    if (queue->options.linger == 0 || atomic_load(&queue->ending))
+        return;
+    until = valve_clock_now() + queue->options.linger;
+    time.tv_sec = (time_t)(until / NS_PER_S);
+    time.tv_nsec = (long)(until % NS_PER_S);
+    while (sem_clockwait(&queue->wakeups, CLOCK_MONOTONIC, &time) < 0 && errno == EINTR)
+        continue;
+}
+
 static void *log_main(void *argument)
 {
     struct valve_log_queue *queue = argument;
@@ -187,8 +206,7 @@ static void *log_main(void *argument)
 
     valve_os_name_thread("valve-log");
     do {
-        while (sem_wait(&queue->wakeups) < 0)
-            continue;
+        wait_for_lines(queue);
         ending = atomic_load(&queue->ending);
         write_what_there_is(queue);
     } while (!ending);

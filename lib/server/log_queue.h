@@ -25,6 +25,7 @@ struct valve_log_queue_options {
     void *context;     /* must outlive the queue */
     size_t ring_size;  /* bytes that wait at most; 0: 64K */
     size_t write_size; /* bytes written at once, no less than a line; 0: 3072 */
+    uint64_t linger;   /* ns that lines may wait for others, so that few writes do; 0: none */
 };
 
 /* Starts the thread. 0 or -errno. */

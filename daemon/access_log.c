@@ -100,11 +100,13 @@ static size_t say_lost(void *context, uint64_t lost, char *line, size_t room)
 
 static uint64_t write_lines(void *context, const char *lines, size_t size)
 {
-    const struct access_log *access_log = context;
+    struct access_log *access_log = context;
     size_t written;
+    int r = log_file_write(&access_log->file, lines, size, -1, &written);
 
-    if (valve_log_write(access_log->file.descriptor, lines, size, -1, &written) == 0)
+    if (r == 0)
         return 0;
+    log_file_complain(&access_log->file, access_log->log, "access log", r, "");
     return valve_log_count_lines(lines + written, size - written);
 }
 

@@ -16,19 +16,14 @@
 #include "daemon/cleanup.h"
 #include "daemon/log_file.h"
 #include "daemon/record.h"
-#include "fiber/clock.h"
-#include "server/log_queue.h"
 
-#define PATIENCE_MS 30000       /* with stderr, if it takes nothing */
-#define COMPLAIN_NS 10000000000 /* that lines are lost is logged at most so often */
+#define PATIENCE_MS 30000 /* with stderr, if it takes nothing */
 
 struct audit {
     struct log *log;
-    struct log_file file;
     bool is_required;
-    pthread_mutex_t lock; /* of what follows, and so that lines stay whole */
-    bool is_torn;         /* the line before is there in part */
-    uint64_t complained_at;
+    pthread_mutex_t lock; /* of the file, so that lines stay whole */
+    struct log_file file;
     _Atomic uint64_t lost;
 };
 
@@ -110,50 +105,22 @@ static char *make_line(const struct audit *audit, const struct audit_entry *entr
     return line;
 }
 
-static int write_all(const struct audit *audit, const char *line, size_t size, size_t *ret_written)
-{
-    if (!audit->file.path)
-        return log_write(line, size, PATIENCE_MS, ret_written);
-    return valve_log_write(audit->file.descriptor, line, size, PATIENCE_MS, ret_written);
-}
-
-/* A line that was written in part is ended before the next begins. The lock is held. */
-static int write_line(struct audit *audit, const char *line, size_t size)
-{
-    size_t written;
-    int r = 0;
-
-    if (audit->is_torn)
-        r = write_all(audit, "\n", 1, &written);
-    if (r < 0)
-        return r;
-    r = write_all(audit, line, size, &written);
-    audit->is_torn = written > 0 && written < size;
-    return r;
-}
-
 /* The lock is held. */
 static void note_loss(struct audit *audit, int error)
 {
-    uint64_t now = valve_clock_now();
-
     atomic_fetch_add_explicit(&audit->lost, 1, memory_order_relaxed);
-    if (audit->complained_at != 0 && now - audit->complained_at < COMPLAIN_NS)
-        return;
-    audit->complained_at = now;
-    log_print(audit->log, VALVE_LOG_ERROR, "the audit cannot be written to %s: %s%s",
-              audit->file.path ? audit->file.path : "stderr", strerror(-error),
-              audit->is_required ? "; nothing is deleted until it can" : "");
+    log_file_complain(&audit->file, audit->log, "audit", error,
+                      audit->is_required ? "; nothing is deleted until it can" : "");
 }
 
 int audit_write(struct audit *audit, const struct audit_entry *entry)
 {
-    size_t size = 0;
+    size_t size = 0, written;
     cleanup(cleanup_memory) char *line = make_line(audit, entry, &size);
     int r;
 
     pthread_mutex_lock(&audit->lock);
-    r = line ? write_line(audit, line, size) : -ENOMEM;
+    r = line ? log_file_write(&audit->file, line, size, PATIENCE_MS, &written) : -ENOMEM;
     if (r < 0)
         note_loss(audit, r);
     pthread_mutex_unlock(&audit->lock);

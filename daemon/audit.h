@@ -27,8 +27,8 @@ struct audit_entry {
 };
 
 /*
- * *ret_audit is NULL where the configuration wants none. Opens the file, which may wait. 0 or -errno,
- * explained in *ret_error.
+ * *ret_audit is NULL where the configuration wants none. Opens the file, which may wait. 0 or
+ * -errno, explained in *ret_error.
  */
 int audit_new(const struct config *config, struct log *log, struct audit **ret_audit,
               struct valve_error *ret_error);

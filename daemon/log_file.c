@@ -13,8 +13,11 @@
 #include <unistd.h>
 
 #include "daemon/cleanup.h"
+#include "fiber/clock.h"
+#include "server/log_queue.h"
 
-#define FILE_MODE 0640
+#define FILE_MODE   0640
+#define COMPLAIN_NS 10000000000 /* that lines are lost is logged at most so often */
 
 static int open_to_append(const char *path)
 {
@@ -64,4 +67,39 @@ int log_file_reopen(const struct log_file *file, struct log *log, const char *wh
     log_print(log, VALVE_LOG_ERROR, "cannot open the %s %s again: %s", what, file->path,
               strerror(-r));
     return r;
+}
+
+static int put(const struct log_file *file, const char *lines, size_t size, int patience,
+               size_t *ret_written)
+{
+    if (!file->path)
+        return log_write(lines, size, patience, ret_written);
+    return valve_log_write(file->descriptor, lines, size, patience, ret_written);
+}
+
+int log_file_write(struct log_file *file, const char *lines, size_t size, int patience,
+                   size_t *ret_written)
+{
+    int r = 0;
+
+    if (file->is_torn)
+        r = put(file, "\n", 1, patience, ret_written);
+    *ret_written = 0;
+    if (r < 0)
+        return r;
+    r = put(file, lines, size, patience, ret_written);
+    file->is_torn = *ret_written > 0 && lines[*ret_written - 1] != '\n';
+    return r;
+}
+
+void log_file_complain(struct log_file *file, struct log *log, const char *what, int error,
+                       const char *consequence)
+{
+    uint64_t now = valve_clock_now();
+
+    if (file->complained_at != 0 && now - file->complained_at < COMPLAIN_NS)
+        return;
+    file->complained_at = now;
+    log_print(log, VALVE_LOG_ERROR, "the %s cannot be written to %s: %s%s", what,
+              file->path ? file->path : "stderr", strerror(-error), consequence);
 }

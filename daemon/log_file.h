@@ -10,6 +10,8 @@
 struct log_file {
     char *path;     /* NULL: there is none, and lines go where the log goes */
     int descriptor; /* -1: not open */
+    bool is_torn;   /* the line before is there in part */
+    uint64_t complained_at;
 };
 
 /*
@@ -25,5 +27,20 @@ void log_file_close(struct log_file *file);
  * it is, for the log. 0 or -errno, logged.
  */
 int log_file_reopen(const struct log_file *file, struct log *log, const char *what);
+
+/*
+ * Writes whole lines, behind what is left of one that could not be written whole. Waits `patience`
+ * ms for a pipe that takes nothing (-1: as long as it takes), and for the disk. 0 or -errno; how much
+ * was written is told in any case. One thread at a time.
+ */
+int log_file_write(struct log_file *file, const char *lines, size_t size, int patience,
+                   size_t *ret_written);
+
+/*
+ * Logs that it could not be written, and `consequence`, words that follow, now and then. As
+ * log_file_write().
+ */
+void log_file_complain(struct log_file *file, struct log *log, const char *what, int error,
+                       const char *consequence);
 
 #endif

@@ -93,6 +93,8 @@ class File(unittest.TestCase):
             for _ in range(10):
                 self.assertEqual(wire.ask({"Exists": "a"}), {"Exists": False})
             support.wait_until(lambda: self.lost() == 10, "10 lines lost")
+            server.program.wait_for_log(f"error: the access log cannot be written to {self.file}: "
+                                        "No space left on device")
 
     def lost(self):
         text = support.scrape(self.directory / "metrics")

@@ -79,9 +79,9 @@ void valve_os_forget(void *memory, size_t size);
 void valve_os_trim_heap(void);
 
 /*
- * Blocks of `least` bytes and more that the heap has no room for are mapped one by one from now on, and go
- * back to the system when they are freed, whatever lies beside them. For programs, not libraries:
- * it is the whole process's.
+ * Blocks of `least` bytes and more that the heap has no room for are mapped one by one from now on,
+ * and go back to the system when they are freed, whatever lies beside them. For programs, not
+ * libraries: it is the whole process's.
  */
 void valve_os_map_large_blocks(size_t least);
 

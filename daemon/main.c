@@ -586,12 +586,14 @@ static void serve_until_stopped(struct valved *valved)
 
 static void release_all(struct valved *valved)
 {
-    if (!valve_server_free(valved->server))
+    bool is_free = valve_server_free(valved->server);
+
+    access_log_free(valved->access_log); /* no worker is left */
+    if (!is_free)
         return; /* a job that the kernel holds refers to all this */
     listeners_fini(&valved->listeners);
     access_free(valved->access);
     caches_free(valved->caches);
-    access_log_free(valved->access_log);
     audit_free(valved->audit);
     store_free(valved->store);
     config_fini(&valved->config);

@@ -439,14 +439,15 @@ class Status(unittest.TestCase):
 
     @contextlib.contextmanager
     def live(self):
-        """On a terminal, renewed ten times a second."""
+        """On a terminal, renewed ten times a second; and whether that is as it was."""
         parent, child = pty.openpty()
+        before = termios.tcgetattr(child)
         process = subprocess.Popen(
             [*support.WRAPPER, support.VALVECTL, "-H", self.metered.metrics, "status", "-i",
              "100ms"], stdin=child, stdout=child, stderr=child,
             env=dict(os.environ, TERM="xterm"))
         try:
-            yield parent, child, process
+            yield parent, process, lambda: termios.tcgetattr(child) == before
         finally:
             process.kill()
             process.wait()
@@ -460,12 +461,11 @@ class Status(unittest.TestCase):
         return text
 
     def expect_end_by(self, key):
-        with self.live() as (terminal, child, process):
-            before = termios.tcgetattr(child)
+        with self.live() as (terminal, process, is_as_before):
             self.read_until(terminal, r"q ends this")
             os.write(terminal, key)
             self.assertEqual(process.wait(support.DEADLINE), 0)
-            self.assertEqual(termios.tcgetattr(child), before)
+            self.assertTrue(is_as_before())
 
     def test_live(self):
         with self.live() as (terminal, _, _):
@@ -481,15 +481,14 @@ class Status(unittest.TestCase):
                 self.expect_end_by(key)
 
     def test_live_and_ended_by_a_signal(self):
-        with self.live() as (terminal, child, process):
-            before = termios.tcgetattr(child)
+        with self.live() as (terminal, process, is_as_before):
             self.read_until(terminal, r"q ends this")
             process.send_signal(signal.SIGTERM)
             self.assertEqual(process.wait(support.DEADLINE), 0)
-            self.assertEqual(termios.tcgetattr(child), before)
+            self.assertTrue(is_as_before())
 
     def test_live_until_the_server_ends(self):
-        with self.live() as (terminal, _, process):
+        with self.live() as (terminal, process, _):
             self.read_until(terminal, r"q ends this")
             self.metered.server.stop()
             self.read_until(terminal, r"no metrics from")

@@ -121,8 +121,9 @@ class TestSoak(unittest.TestCase):
     def test_memory_that_grows_is_found(self):
         self.assertFalse(self.grown(0))
         self.assertFalse(self.grown(20_000))
-        self.assertTrue(self.grown(30_000))
+        self.assertTrue(self.grown(45_000))
         self.assertTrue(self.grown(30_000, own=2_000_000, resident=2_000_000))
+        self.assertTrue(self.grown(50_000, resident=8_000_000))
 
     def test_a_short_run_says_nothing_of_memory(self):
         rests = [soak.Sample(time, 1, 1, 1, 0, 0, 15) for time in (300, 400)]

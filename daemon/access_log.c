@@ -78,14 +78,19 @@ uint64_t access_log_lost(const struct access_log *access_log)
 /* As `allow` calls it. */
 static const char *call_name(const char *method)
 {
-    static const char *const names[][2] = {
-        {"ListAll", "list"}, {"Size", "size"}, {"Get", "get"}, {"Exists", "exists"}, {"Del", "del"},
+    static const struct {
+        const char *method;
+        unsigned operation;
+    } calls[] = {
+        {"ListAll", CONFIG_ALLOW_LIST},  {"Size", CONFIG_ALLOW_SIZE}, {"Get", CONFIG_ALLOW_GET},
+        {"Exists", CONFIG_ALLOW_EXISTS}, {"Del", CONFIG_ALLOW_DEL},
     };
+    unsigned operation = 0;
 
-    for (size_t i = 0; method && i < sizeof names / sizeof *names; i++)
-        if (strcmp(names[i][0], method) == 0)
-            return names[i][1];
-    return "none";
+    for (size_t i = 0; method && i < sizeof calls / sizeof *calls; i++)
+        if (strcmp(calls[i].method, method) == 0)
+            operation = calls[i].operation;
+    return config_operation_name(operation);
 }
 
 static size_t say_lost(void *context, uint64_t lost, char *line, size_t room)

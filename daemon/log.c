@@ -51,7 +51,7 @@ enum record_form log_form(const struct log *log)
     unsigned format = get(&log->format);
 
     if (format == CONFIG_LOG_JSON)
-        return RECORD_JSON;
+        return log->journal ? RECORD_PREFIXED_JSON : RECORD_JSON;
     if (log->takes_fields && format == CONFIG_LOG_AUTO)
         return RECORD_JOURNAL;
     return log->journal ? RECORD_PREFIXED : RECORD_TERMINAL;

@@ -202,15 +202,17 @@ size_t record_write(const struct record *record, enum record_form form, char *te
     struct line line = {.text = text, .room = room};
     char stamp[STAMP_ROOM];
 
+    if (form == RECORD_PREFIXED || form == RECORD_PREFIXED_JSON)
+        put(&line, "<%d>", (int)record->priority);
     switch (form) {
     case RECORD_JSON:
+    case RECORD_PREFIXED_JSON:
         write_json(&line, record);
         break;
     case RECORD_JOURNAL:
         write_journal(&line, record);
         break;
     case RECORD_PREFIXED:
-        put(&line, "<%d>", (int)record->priority);
         put_message(&line, record);
         break;
     case RECORD_FILE:

@@ -11,11 +11,12 @@
 #include "valve.h"
 
 enum record_form {
-    RECORD_FILE,     /* TIME MESSAGE */
-    RECORD_TERMINAL, /* TIME valved: LEVEL: MESSAGE */
-    RECORD_PREFIXED, /* <N>MESSAGE, for the journal by way of stderr: sd-daemon(3) */
-    RECORD_JSON,     /* an object */
-    RECORD_JOURNAL,  /* RECORD_MARK NAME=VALUE ..., for journal_send() */
+    RECORD_FILE,          /* TIME MESSAGE */
+    RECORD_TERMINAL,      /* TIME valved: LEVEL: MESSAGE */
+    RECORD_PREFIXED,      /* <N>MESSAGE, for the journal by way of stderr: sd-daemon(3) */
+    RECORD_JSON,          /* an object */
+    RECORD_PREFIXED_JSON, /* <N> and the object */
+    RECORD_JOURNAL,       /* RECORD_MARK NAME=VALUE ..., for journal_send() */
 };
 
 /* What ends nothing else: all control characters in what is logged are escaped. */

@@ -253,14 +253,24 @@ class Journal(unittest.TestCase):
         self.start(format="plain")
         self.expect_lines()
 
+    def test_objects_where_they_are_asked_for(self):
+        """Behind their level, which the journal takes away."""
+        self.journal.bind(f"{self.directory}/journal")
+        self.start(format="json")
+        levels = {"5": "notice", "6": "info"}
+        for line in self.expect_lines():
+            self.assertEqual(json.loads(line[3:])["level"], levels[line[1]])
+
     def test_lines_where_the_journal_is_out_of_reach(self):
         self.start()
         self.expect_lines()
 
     def expect_lines(self):
         support.wait_until(lambda: "serving" in self.stderr.read_text(), "a server that listens")
-        for line in self.stop().splitlines():
-            self.assertRegex(line, r"^<[56]>\w")
+        lines = self.stop().splitlines()
+        for line in lines:
+            self.assertRegex(line, r"^<[56]>[\w{]")
+        return lines
 
     def test_a_journal_that_went_away(self):
         """It is served all the same."""

@@ -18,6 +18,9 @@ PROGRAMS = {"valved.8": support.VALVED, "valvectl.1": support.VALVECTL,
 SOURCES = {"valved.8": "daemon", "valvectl.1": "client", "valve-cddl.1": "lib/cddl",
            "valve-cbor.1": "cbor"}
 
+# What mandoc says of the machine it runs on: which pages that has, and that these are for any.
+ELSEWHERE = "referenced manual not found|operating system explicitly specified|outdated mandoc.db"
+
 
 def plain(source):
     """The words of a page, with options as one types them."""
@@ -42,9 +45,10 @@ class Pages(unittest.TestCase):
     def test_style(self, name):
         if not shutil.which("mandoc"):
             self.skipTest("mandoc is not installed")
-        result = subprocess.run(["mandoc", "-Tlint", "-Wwarning", support.SOURCE / "man" / name],
+        result = subprocess.run(["mandoc", "-Tlint", support.SOURCE / "man" / name],
                                 capture_output=True, text=True, check=False)
-        self.assertEqual(result.stdout, "")
+        self.assertEqual([line for line in result.stdout.splitlines()
+                          if not re.search(ELSEWHERE, line)], [])
 
     @rows([(name, name) for name in PAGES])
     def test_what_it_refers_to(self, name):

@@ -299,19 +299,14 @@ static int grants_of(struct valve_call *call, struct access *access,
     return 0;
 }
 
-int access_scope(struct valve_call *call, unsigned operation, const struct scope **ret_scope,
-                 const char **ret_refusal)
+/* What the rules in force say. */
+static int ask_rules(struct valve_call *call, const struct access_listener *listener,
+                     unsigned operation, const struct scope **ret_scope, const char **ret_refusal)
 {
-    const struct access_listener *listener = valve_call_listener(call);
     const struct grants *grants;
     const struct scope *scope;
     int r;
 
-    *ret_scope = NULL;
-    if (!(atomic_load_explicit(&listener->allowed, memory_order_relaxed) & operation)) {
-        *ret_refusal = "not allowed by this listener";
-        return -EPERM;
-    }
     if (!has_rules(listener->access))
         return 0;
     r = grants_of(call, listener->access, &grants);
@@ -325,4 +320,31 @@ int access_scope(struct valve_call *call, unsigned operation, const struct scope
     if (!scope_is_whole(scope))
         *ret_scope = scope;
     return 0;
+}
+
+static bool is_allowed(const struct access_listener *listener, unsigned operation)
+{
+    return atomic_load_explicit(&listener->allowed, memory_order_acquire) & operation;
+}
+
+/*
+ * The listener is asked before the rules and after them: a reload takes from listeners, exchanges
+ * the rules, and gives to listeners. Old rules go with what was allowed before, new ones with what is
+ * allowed now, whichever of them are met here.
+ */
+int access_scope(struct valve_call *call, unsigned operation, const struct scope **ret_scope,
+                 const char **ret_refusal)
+{
+    const struct access_listener *listener = valve_call_listener(call);
+    bool was_allowed = is_allowed(listener, operation);
+    int r = 0;
+
+    *ret_scope = NULL;
+    if (was_allowed)
+        r = ask_rules(call, listener, operation, ret_scope, ret_refusal);
+    if (r == 0 && !(was_allowed && is_allowed(listener, operation))) {
+        *ret_refusal = "not allowed by this listener";
+        r = -EPERM;
+    }
+    return r;
 }

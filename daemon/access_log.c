@@ -19,6 +19,7 @@
 #include "rpc/utf8.h"
 #include "server/log_queue.h"
 
+#define ACCESS_LOG "access log"
 #define PATIENCE   1000000000 /* ns for the last lines, at the end */
 #define PATH_ROOM  768        /* of a path that is longer, the beginning is told */
 #define RING_SIZE  ((size_t)1024 * 1024)
@@ -31,28 +32,26 @@ struct access_log {
     struct valve_log_queue *queue; /* of the file; NULL until it is started */
 };
 
-int access_log_new(const struct config *config, struct log *log, struct access_log **ret_access_log,
-                   struct valve_error *ret_error)
+int access_log_new(const struct config *config, struct log *log, struct access_log **ret_access_log)
 {
     struct access_log *access_log;
-    int r = -ENOMEM;
 
     *ret_access_log = NULL;
     if (!config->access)
         return 0;
     access_log = calloc(1, sizeof *access_log);
-    if (access_log) {
-        access_log->log = log;
-        r = log_file_open(&access_log->file, config->access_file);
-    }
-    if (r < 0) {
-        snprintf(ret_error->text, sizeof ret_error->text, "cannot open the access log %.300s: %s",
-                 config->access_file, strerror(-r));
+    if (!access_log || log_file_init(&access_log->file, config->access_file) < 0) {
         free(access_log);
-        return r;
+        return -ENOMEM;
     }
+    access_log->log = log;
     *ret_access_log = access_log;
     return 0;
+}
+
+int access_log_open(struct access_log *access_log, struct valve_error *ret_error)
+{
+    return access_log ? log_file_open(&access_log->file, ACCESS_LOG, ret_error) : 0;
 }
 
 void access_log_free(struct access_log *access_log)
@@ -65,7 +64,7 @@ void access_log_free(struct access_log *access_log)
 
 int access_log_reopen(struct access_log *access_log)
 {
-    return access_log ? log_file_reopen(&access_log->file, access_log->log, "access log") : 0;
+    return access_log ? log_file_reopen(&access_log->file, access_log->log, ACCESS_LOG) : 0;
 }
 
 uint64_t access_log_lost(const struct access_log *access_log)
@@ -111,7 +110,7 @@ static uint64_t write_lines(void *context, const char *lines, size_t size)
 
     if (r == 0)
         return 0;
-    log_file_complain(&access_log->file, access_log->log, "access log", r, "");
+    log_file_complain(&access_log->file, access_log->log, ACCESS_LOG, r, "");
     return valve_log_count_lines(lines + written, size - written);
 }
 

@@ -17,12 +17,15 @@
 
 struct access_log;
 
+/* *ret_access_log is NULL where the configuration wants none. 0 or -ENOMEM. */
+int access_log_new(const struct config *config, struct log *log,
+                   struct access_log **ret_access_log);
+
 /*
- * *ret_access_log is NULL where the configuration wants none. Opens the file, which may wait. 0 or
+ * Opens the file, which may wait: as the user that will open it again. NULL is accepted. 0 or
  * -errno, explained in *ret_error.
  */
-int access_log_new(const struct config *config, struct log *log, struct access_log **ret_access_log,
-                   struct valve_error *ret_error);
+int access_log_open(struct access_log *access_log, struct valve_error *ret_error);
 
 /* Starts its thread, behind log_start(). NULL is accepted. 0 or -errno. */
 int access_log_start(struct access_log *access_log);

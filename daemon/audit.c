@@ -17,6 +17,7 @@
 #include "daemon/log_file.h"
 #include "daemon/record.h"
 
+#define AUDIT_FILE  "audit file"
 #define PATIENCE_MS 30000 /* with stderr, if it takes nothing */
 
 struct audit {
@@ -29,29 +30,28 @@ struct audit {
 
 /* ---- Making and ending ---------------------------------------------------------------------- */
 
-int audit_new(const struct config *config, struct log *log, struct audit **ret_audit,
-              struct valve_error *ret_error)
+int audit_new(const struct config *config, struct log *log, struct audit **ret_audit)
 {
     struct audit *audit;
-    int r = -ENOMEM;
 
     *ret_audit = NULL;
     if (config->audit == CONFIG_AUDIT_NO)
         return 0;
     audit = calloc(1, sizeof *audit);
-    if (audit)
-        r = log_file_open(&audit->file, config->audit_file);
-    if (r < 0) {
-        snprintf(ret_error->text, sizeof ret_error->text, "cannot open the audit file %.300s: %s",
-                 config->audit_file, strerror(-r));
+    if (!audit || log_file_init(&audit->file, config->audit_file) < 0) {
         free(audit);
-        return r;
+        return -ENOMEM;
     }
     pthread_mutex_init(&audit->lock, NULL);
     audit->log = log;
     audit->is_required = config->audit == CONFIG_AUDIT_REQUIRED;
     *ret_audit = audit;
     return 0;
+}
+
+int audit_open(struct audit *audit, struct valve_error *ret_error)
+{
+    return audit ? log_file_open(&audit->file, AUDIT_FILE, ret_error) : 0;
 }
 
 void audit_free(struct audit *audit)
@@ -65,7 +65,7 @@ void audit_free(struct audit *audit)
 
 int audit_reopen(struct audit *audit)
 {
-    return audit ? log_file_reopen(&audit->file, audit->log, "audit file") : 0;
+    return audit ? log_file_reopen(&audit->file, audit->log, AUDIT_FILE) : 0;
 }
 
 bool audit_is_required(const struct audit *audit)
@@ -111,6 +111,13 @@ static void note_loss(struct audit *audit, int error)
     atomic_fetch_add_explicit(&audit->lost, 1, memory_order_relaxed);
     log_file_complain(&audit->file, audit->log, "audit", error,
                       audit->is_required ? "; nothing is deleted until it can" : "");
+}
+
+void audit_lose(struct audit *audit, int error)
+{
+    pthread_mutex_lock(&audit->lock);
+    note_loss(audit, -error);
+    pthread_mutex_unlock(&audit->lock);
 }
 
 int audit_write(struct audit *audit, const struct audit_entry *entry)

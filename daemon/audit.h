@@ -26,12 +26,14 @@ struct audit_entry {
     int64_t size;       /* bytes; -1: not known */
 };
 
+/* *ret_audit is NULL where the configuration wants none. 0 or -ENOMEM. */
+int audit_new(const struct config *config, struct log *log, struct audit **ret_audit);
+
 /*
- * *ret_audit is NULL where the configuration wants none. Opens the file, which may wait. 0 or
+ * Opens the file, which may wait: as the user that will open it again. NULL is accepted. 0 or
  * -errno, explained in *ret_error.
  */
-int audit_new(const struct config *config, struct log *log, struct audit **ret_audit,
-              struct valve_error *ret_error);
+int audit_open(struct audit *audit, struct valve_error *ret_error);
 
 /* NULL is accepted. */
 void audit_free(struct audit *audit);
@@ -47,6 +49,9 @@ bool audit_is_required(const struct audit *audit);
  * counted, and logged now and then.
  */
 int audit_write(struct audit *audit, const struct audit_entry *entry);
+
+/* A line is lost for want of what it takes to order its writing (errno). As audit_write(). */
+void audit_lose(struct audit *audit, int error);
 
 /* How many lines could not be written. Any thread. */
 uint64_t audit_lost(const struct audit *audit);

@@ -24,7 +24,7 @@ bool confine_allows(const struct config *config, struct log *log)
     return false;
 }
 
-static bool become_user(const struct confinement *confinement)
+bool confine_become_user(const struct confinement *confinement)
 {
     const struct config_user *user = &confinement->config->user;
     int r;
@@ -142,8 +142,7 @@ static bool is_sandbox_wanted(const struct confinement *confinement)
 
 bool confine_process(struct confinement *confinement)
 {
-    return become_user(confinement) &&
-           (!is_sandbox_wanted(confinement) || enter_sandbox(confinement));
+    return !is_sandbox_wanted(confinement) || enter_sandbox(confinement);
 }
 
 bool confine_thread(const struct confinement *confinement)

@@ -20,9 +20,15 @@ struct confinement {
 bool confine_allows(const struct config *config, struct log *log);
 
 /*
- * The main thread gives up what it does not need to look after its sockets and its configuration.
- * With all open that is opened once, and before any thread is started. False, and logged, where
- * that fails and has to succeed.
+ * The process becomes the user that the configuration names. With all open that root alone can open,
+ * and before any thread is started. False, and logged, where that fails.
+ */
+bool confine_become_user(const struct confinement *confinement);
+
+/*
+ * After that the main thread gives up what it does not need to look after its sockets and its
+ * configuration. With all open that is opened once. False, and logged, where that fails and has to
+ * succeed.
  */
 bool confine_process(struct confinement *confinement);
 

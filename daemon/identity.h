@@ -30,10 +30,11 @@ void identity_fini(struct identity *identity);
 
 /*
  * Who is at the other end, in words without blanks: uid:1000, or 192.0.2.7:5123, and cn:NAME behind
- * a comma where there is a certificate. Cut to what there is room for. Never waits.
+ * a comma where there is a certificate. Cut to what there is room for. Never waits. 0; -ENOTCONN,
+ * of a TCP client that has reset its connection the kernel knows no more: ? stands there.
  */
 #define IDENTITY_TEXT 256
-void identity_describe(int descriptor, const struct valve_certificate *certificate,
-                       char text[IDENTITY_TEXT]);
+int identity_describe(int descriptor, const struct valve_certificate *certificate,
+                      char text[IDENTITY_TEXT]);
 
 #endif

@@ -92,17 +92,17 @@ static void quote_blanks(char *text)
             *text = '_';
 }
 
-void identity_describe(int descriptor, const struct valve_certificate *certificate,
-                       char text[IDENTITY_TEXT])
+int identity_describe(int descriptor, const struct valve_certificate *certificate,
+                      char text[IDENTITY_TEXT])
 {
     struct sockaddr_storage address = {0};
     socklen_t size = sizeof address;
     char where[VALVE_ADDRESS_TEXT] = "?";
     struct ucred peer;
     size_t used;
+    int r = getpeername(descriptor, (struct sockaddr *)&address, &size) < 0 ? -ENOTCONN : 0;
 
-    if (getpeername(descriptor, (struct sockaddr *)&address, &size) == 0 &&
-        address.ss_family != AF_UNIX)
+    if (r == 0 && address.ss_family != AF_UNIX)
         valve_address_format((const struct sockaddr *)&address, size, where);
     size = sizeof peer;
     if (address.ss_family == AF_UNIX &&
@@ -116,6 +116,7 @@ void identity_describe(int descriptor, const struct valve_certificate *certifica
                      IDENTITY_TEXT - used);
         quote_blanks(text + used);
     }
+    return r;
 }
 
 void identity_fini(struct identity *identity)

@@ -47,6 +47,8 @@ int journal_send(const char *line, size_t size)
     const char *next = line, *end = line + size;
     int count = 0;
 
+    if (!journal_takes_fields()) /* any more */
+        return -ENOENT;
     while (next < end && count < MOST_FIELDS) {
         const char *field = next + 1; /* behind its mark */
         const char *mark = memchr(field, RECORD_MARK, (size_t)(end - field));

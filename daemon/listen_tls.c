@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "daemon/config_internal.h"
 #include "server/os.h"
@@ -22,6 +23,11 @@
  */
 #define LARGE_BLOCK_UNDER_TLS ((size_t)64 * 1024)
 
+static bool is_credential(const char *name)
+{
+    return name && strncmp(name, CONFIG_CREDENTIAL, strlen(CONFIG_CREDENTIAL)) == 0;
+}
+
 /* Where a file is that is named so; "" for none. 0, or -ENOENT: nobody has passed it. */
 static int path_of(const char *name, char path[PATH_MAX])
 {
@@ -29,7 +35,7 @@ static int path_of(const char *name, char path[PATH_MAX])
     size_t prefix = strlen(CONFIG_CREDENTIAL);
     int size;
 
-    if (!name || strncmp(name, CONFIG_CREDENTIAL, prefix) != 0) {
+    if (!is_credential(name)) {
         snprintf(path, PATH_MAX, "%s", name ? name : "");
         return 0;
     }
@@ -37,6 +43,15 @@ static int path_of(const char *name, char path[PATH_MAX])
         return -ENOENT;
     size = snprintf(path, PATH_MAX, "%s/%s", directory, name + prefix);
     return size >= PATH_MAX ? -ENOENT : 0;
+}
+
+bool listen_tls_can_be_checked(const struct config_listener *listener)
+{
+    const char *directory = getenv("CREDENTIALS_DIRECTORY");
+
+    return (directory && access(directory, R_OK | X_OK) == 0) ||
+           (!is_credential(listener->tls_cert) && !is_credential(listener->tls_key) &&
+            !is_credential(listener->tls_client_ca));
 }
 
 int listen_tls_new(const struct config_listener *listener, struct valve_tls **ret_tls,

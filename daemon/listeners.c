@@ -15,8 +15,8 @@
 struct listener {
     struct access_listener context; /* of its connections: it stays while there are any */
     struct listener *next;
-    unsigned allowed;      /* from now on, if all goes well, */
-    struct valve_tls *tls; /* and, while it is being set, that */
+    unsigned allowed;      /* once listeners_allow() is called */
+    struct valve_tls *tls; /* while it is being set: what it has from now on, if all goes well */
     bool is_wanted, is_new;
 };
 
@@ -110,7 +110,7 @@ static int provide(struct listeners *listeners, const struct config_listener *wa
 static void settle(struct listeners *listeners, struct listener *listener, bool is_well)
 {
     if (is_well && listener->is_wanted) {
-        atomic_store_explicit(&listener->context.allowed, listener->allowed, memory_order_relaxed);
+        atomic_fetch_and(&listener->context.allowed, listener->allowed);
         if (!listener->is_new)
             valve_server_set_tls(listeners->server, &listener->context, listener->tls);
     }
@@ -131,6 +131,12 @@ int listeners_set(struct listeners *listeners, const struct config *config, cons
         settle(listeners, listener, r == 0);
     retire(listeners, r < 0);
     return r;
+}
+
+void listeners_allow(struct listeners *listeners)
+{
+    for (struct listener *listener = listeners->open; listener; listener = listener->next)
+        atomic_store(&listener->context.allowed, listener->allowed);
 }
 
 static void free_all(struct listener *listener)

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -19,27 +20,34 @@
 #define FILE_MODE   0640
 #define COMPLAIN_NS 10000000000 /* that lines are lost is logged at most so often */
 
+/* A FIFO that nobody reads is an error (ENXIO), and nothing to wait for. */
 static int open_to_append(const char *path)
 {
-    int descriptor = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY, FILE_MODE);
+    int descriptor = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOCTTY | O_NONBLOCK,
+                          FILE_MODE);
 
     return descriptor < 0 ? -errno : descriptor;
 }
 
-int log_file_open(struct log_file *file, const char *path)
+int log_file_init(struct log_file *file, const char *path)
 {
-    int r = 0;
-
     *file = (struct log_file){.descriptor = -1};
-    if (path[0] == '\0')
-        return 0;
-    file->path = strdup(path);
-    r = file->path ? open_to_append(path) : -ENOMEM;
+    if (path[0] != '\0')
+        file->path = strdup(path);
+    return file->path || path[0] == '\0' ? 0 : -ENOMEM;
+}
+
+int log_file_open(struct log_file *file, const char *what, struct valve_error *ret_error)
+{
+    int r = file->path ? open_to_append(file->path) : 0;
+
     if (r < 0) {
-        log_file_close(file);
+        snprintf(ret_error->text, sizeof ret_error->text, "cannot open the %s %.300s: %s", what,
+                 file->path, strerror(-r));
         return r;
     }
-    file->descriptor = r;
+    if (file->path)
+        file->descriptor = r;
     return 0;
 }
 

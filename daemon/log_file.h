@@ -14,10 +14,14 @@ struct log_file {
     uint64_t complained_at;
 };
 
+/* Opens nothing yet. "" is no file. 0 or -ENOMEM. */
+int log_file_init(struct log_file *file, const char *path);
+
 /*
- * Opens it, and makes it if need be. "" is no file. May wait. 0 or -errno; then nothing is held.
+ * Opens it, and makes it if need be: as the user that will open it again. May wait. 0 or -errno,
+ * explained in *ret_error by `what` it is.
  */
-int log_file_open(struct log_file *file, const char *path);
+int log_file_open(struct log_file *file, const char *what, struct valve_error *ret_error);
 
 /* One that was only zeroed is accepted. */
 void log_file_close(struct log_file *file);

@@ -168,10 +168,18 @@ static bool check_files(struct valved *valved)
     bool are_well = true;
 
     for (size_t i = 0; i < valved->config.listener_count; i++) {
+        const struct config_listener *listener = &valved->config.listeners[i];
         struct valve_error error;
         struct valve_tls *tls;
 
-        if (listen_tls_new(&valved->config.listeners[i], &tls, &error) < 0) {
+        if (!listen_tls_can_be_checked(listener)) {
+            log_print(&valved->log, VALVE_LOG_WARNING,
+                      "[listen %s]: its credentials are for the service alone: what TLS needs was "
+                      "not looked at",
+                      listener->name.text);
+            continue;
+        }
+        if (listen_tls_new(listener, &tls, &error) < 0) {
             log_print(&valved->log, VALVE_LOG_ERROR, "%s", error.text);
             are_well = false;
         }
@@ -284,6 +292,7 @@ static bool make_server(struct valved *valved)
         .store = valved->store,
         .log = &valved->log,
         .io_timeout = options.io_timeout,
+        .audit = valved->audit,
     };
     valved->rpc = service_as_rpc(&valved->service);
     valve_event_log(log_message, &valved->log);
@@ -293,24 +302,15 @@ static bool make_server(struct valved *valved)
     return false;
 }
 
-static bool open_audit(struct valved *valved)
+/* Of requests; their files are opened last. */
+static bool make_logs(struct valved *valved)
 {
-    struct valve_error error;
-    int r = audit_new(&valved->config, &valved->log, &valved->audit, &error);
+    int r = audit_new(&valved->config, &valved->log, &valved->audit);
 
+    if (r == 0)
+        r = access_log_new(&valved->config, &valved->log, &valved->access_log);
     if (r < 0)
-        log_print(&valved->log, VALVE_LOG_ERROR, "%s", error.text);
-    valved->service.audit = valved->audit;
-    return r == 0;
-}
-
-static bool open_access_log(struct valved *valved)
-{
-    struct valve_error error;
-    int r = access_log_new(&valved->config, &valved->log, &valved->access_log, &error);
-
-    if (r < 0)
-        log_print(&valved->log, VALVE_LOG_ERROR, "%s", error.text);
+        log_print(&valved->log, VALVE_LOG_ERROR, "cannot make the logs: %s", strerror(-r));
     return r == 0;
 }
 
@@ -358,17 +358,30 @@ static bool open_listeners(struct valved *valved)
             .group = own_group(config),
         };
         r = listeners_set(&valved->listeners, config, sockets, &error);
+        listeners_allow(&valved->listeners);
     }
     if (r < 0)
         log_print(&valved->log, VALVE_LOG_ERROR, "%s", error.text);
     return r == 0;
 }
 
+/* A reload opens these again, as that user: that he may not is found out now. */
+static bool open_logs(struct valved *valved)
+{
+    struct valve_error error;
+
+    if (audit_open(valved->audit, &error) == 0 && access_log_open(valved->access_log, &error) == 0)
+        return true;
+    log_print(&valved->log, VALVE_LOG_ERROR, "%s", error.text);
+    return false;
+}
+
 static bool confine(struct valved *valved)
 {
     valved->confinement = (struct confinement){
         .config = &valved->config, .store = valved->store, .log = &valved->log};
-    return confine_process(&valved->confinement);
+    return confine_become_user(&valved->confinement) && open_logs(valved) &&
+           confine_process(&valved->confinement);
 }
 
 /* Nobody who serves shall wait for whoever reads the log, or for its disk. */
@@ -614,9 +627,9 @@ int main(int argc, char **argv)
     metrics_init();
     ready = read_command_line(&valved, argc, argv) && read_configuration(&valved) &&
             is_to_serve(&valved) && is_meant(&valved) && open_store(&valved) &&
-            open_access_log(&valved) && make_server(&valved) && open_audit(&valved) &&
-            make_caches(&valved) && open_listeners(&valved) && open_metrics(&valved) &&
-            confine(&valved) && start_logs(&valved) && start_serving(&valved);
+            make_logs(&valved) && make_server(&valved) && make_caches(&valved) &&
+            open_listeners(&valved) && open_metrics(&valved) && confine(&valved) &&
+            start_logs(&valved) && start_serving(&valved);
     if (ready)
         serve_until_stopped(&valved);
     release_all(&valved);

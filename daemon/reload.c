@@ -116,11 +116,11 @@ static int put_into_force(const struct reload *reload, struct config *new,
     if (r < 0) {
         snprintf(ret_error->text, sizeof ret_error->text, "out of memory");
         listeners_set(reload->listeners, reload->config, NULL, &(struct valve_error){0});
+        listeners_allow(reload->listeners);
         return r;
     }
+    listeners_allow(reload->listeners);
     config_rules_forget(new);
-    audit_reopen(reload->audit);
-    access_log_reopen(reload->access_log);
     log_configure(reload->log, new);
     tell_keys(reload, new);
     tell_listeners(reload, new);
@@ -151,6 +151,9 @@ bool reload_configuration(struct reload *reload)
     struct valve_error error;
     int r;
 
+    /* Who moved these files away is not to wait for a configuration to be mended. */
+    audit_reopen(reload->audit);
+    access_log_reopen(reload->access_log);
     if (!reload->config->path)
         return fail(reload, "SIGHUP: the configuration came from the command line alone");
     r = config_load(reload->options, &new, &errors);

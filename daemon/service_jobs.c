@@ -39,8 +39,9 @@ struct task {
     struct content *content;
     struct audit *audit; /* NULL: nobody is told */
     const char *operation;
-    char *peer;  /* who asked, for the audit, or NULL */
-    char path[]; /* terminated */
+    bool owes_line; /* of the audit: what goes before it is written is a loss */
+    char *peer;     /* who asked, for the audit, or NULL */
+    char path[];    /* terminated */
 };
 
 static_assert(offsetof(struct task, job) == 0, "a job is where its task is");
@@ -56,6 +57,8 @@ static void task_release(struct valve_job *job)
 {
     struct task *task = (struct task *)job;
 
+    if (task->owes_line)
+        audit_lose(task->audit, EBUSY);
     store_close(&task->file);
     free(task->content);
     free(task->peer);
@@ -223,17 +226,17 @@ static int call_remove_and_tell(struct task *task)
     return r;
 }
 
-/* What a task of the audit has to know of its call. 0 or -ENOMEM. */
-static int know_peer(struct task *task, const struct service *service, struct valve_call *call,
-                     const char *operation)
+/*
+ * What a task of the audit has to know of its call. 0; -ENOMEM; -ENOTCONN, a client that is gone can
+ * no longer be told from others, and what it is told does not reach it.
+ */
+static int know_peer(struct task *task, struct valve_call *call, const char *operation)
 {
-    task->audit = service->audit;
     task->operation = operation;
     task->peer = malloc(IDENTITY_TEXT);
     if (!task->peer)
         return -ENOMEM;
-    identity_describe(valve_call_socket(call), valve_call_certificate(call), task->peer);
-    return 0;
+    return identity_describe(valve_call_socket(call), valve_call_certificate(call), task->peer);
 }
 
 int jobs_remove(const struct service *service, struct valve_call *call, const char *path)
@@ -242,8 +245,12 @@ int jobs_remove(const struct service *service, struct valve_call *call, const ch
     int r = task_new(service, call, path, VALVE_JOB_METADATA,
                      service->audit ? call_remove_and_tell : call_remove, &task);
 
-    if (r == 0 && service->audit)
-        r = know_peer(task, service, call, "del");
+    if (r == 0 && service->audit) {
+        task->audit = service->audit;
+        r = know_peer(task, call, "del");
+        if (r == -ENOTCONN)
+            r = -ECANCELED; /* nothing is removed of which nobody could say for whom */
+    }
     return r == 0 ? task_run(service, call, &task) : r;
 }
 
@@ -255,6 +262,7 @@ static int call_tell_denial(struct task *task)
                                                    .peer = task->peer,
                                                    .path = task->path,
                                                    .size = -1});
+    task->owes_line = false;
     return 0;
 }
 
@@ -265,16 +273,23 @@ void jobs_tell_denial(const struct service *service, struct valve_call *call, co
     char escaped[1024];
 
     valve_escape(path, size, escaped, sizeof escaped);
-    if (task_new(service, call, escaped, VALVE_JOB_METADATA, call_tell_denial, &task) < 0)
+    if (task_new(service, call, escaped, VALVE_JOB_METADATA, call_tell_denial, &task) < 0) {
+        audit_lose(service->audit, ENOMEM);
         return;
-    if (know_peer(task, service, call, operation) == 0)
+    }
+    task->audit = service->audit;
+    task->owes_line = true;
+    task->job.is_owed = true; /* or whoever is in no mind to wait would leave no trace */
+    if (know_peer(task, call, operation) != -ENOMEM)
         (void)task_run(service, call, &task); /* it is denied whatever becomes of this */
 }
 
 static int call_read(struct task *task)
 {
     struct content *content = task->content;
-    int r = store_read(&task->file, content->data, sizeof content->data, &content->size);
+    int r = task->file.descriptor < 0 /* that is tried again */
+                ? -ESTALE
+                : store_read(&task->file, content->data, sizeof content->data, &content->size);
 
     if (r != -ESTALE)
         return r;

@@ -559,6 +559,7 @@ struct valve_job {
     void (*release)(struct valve_job *job); /* frees it, and what it holds; may block */
     enum valve_job_kind kind;
     unsigned held; /* of its call's descriptors, those that it owns: valve_call_hold() */
+    bool is_owed;  /* once ordered, it is worked on whatever becomes of its call */
     struct valve_message done; /* from here on the library's */
     struct valve_job *next;
     struct valve_worker *home;
@@ -569,7 +570,9 @@ struct valve_job {
 
 /*
  * Runs the job on the pool and waits for it: for io_timeout, the call's own deadline, or
- * cancellation, whichever comes first. A job that is still queued by then is never begun.
+ * cancellation, whichever comes first. A job that is still queued by then is never begun, unless it
+ * is owed: for such a job the call's own deadline does not count, and it is begun even if nobody
+ * waits any more.
  *   0           done: the job is the caller's again, with its results
  *   -ECANCELED, -ETIMEDOUT, -EBUSY (the queue stayed full)
  *               the job is the pool's, which releases it, when it has ended if it had begun

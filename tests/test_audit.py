@@ -5,6 +5,8 @@ import re
 import signal
 import unittest
 
+import cbor2
+
 import support
 import tls
 
@@ -39,6 +41,7 @@ class Audited(unittest.TestCase):
         return int(re.search(r"^valve_audit_lines_lost_total (\d+)$", text, re.MULTILINE)[1])
 
 
+@support.expand
 class Files(Audited):
     def test_deletions(self):
         me = f"uid:{os.getuid()}"
@@ -60,14 +63,18 @@ class Files(Audited):
         self.assertEqual(support.error_code(self.wire.ask({"Get": "../f"})), "bad-path")
         self.assertEqual(self.lines(), [])
 
-    def test_another_file_after_a_reload(self):
+    @support.rows([("a reload", "", "reloaded"),
+                   ("one that failed", "[limits]\nio_timeout = soon\n", "not reloaded")])
+    def test_another_file_after(self, change, log):
+        path = self.server.directory / "valve.ini"
+        path.write_text(path.read_text() + change)
         old = self.directory / "audit.log.1"
         self.server.write("a")
         self.server.write("b")
         self.wire.ask({"Del": "a"})
         self.file.rename(old)
         self.server.program.signal(signal.SIGHUP)
-        self.server.program.wait_for_log("reloaded")
+        self.server.program.wait_for_log(log)
         self.wire.ask({"Del": "b"})
         self.assertEqual(([line[4] for line in self.lines(old)],
                           [line[4] for line in self.lines()]), (["a"], ["b"]))
@@ -89,6 +96,18 @@ class Denials(Audited):
         self.server.write("mine/f")
         self.assertEqual(support.error_code(self.wire.ask(request)), "denied")
         self.assertEqual([(*line[:2], line[4]) for line in self.lines()], [(call, "denied", path)])
+
+    @support.rows([("who has no time", lambda id: cbor2.dumps([id, {"Get": "f"}, {"timeout": 0}])),
+                   ("who takes it back", lambda id: cbor2.dumps([id, {"Get": "f"}]) +
+                    cbor2.dumps([id, None]))])
+    def test_of_whom_it_is_told(self, make):
+        """It is no way not to be told of."""
+        count = 100
+        self.wire.send(b"".join(make(id) for id in range(1, count + 1)))
+        self.assertEqual({support.error_code(self.wire.reply()[1]) for _ in range(count)},
+                         {"denied"})
+        support.wait_until(lambda: len(self.lines()) == count, "all lines")
+        self.assertEqual(self.lost(), 0)
 
     def test_granted(self):
         self.server.write("mine/f", b"f")

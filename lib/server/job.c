@@ -85,7 +85,7 @@ void valve_call_abandon(struct valve_call *call, struct valve_job *job)
     valve_pool_abandon(job);
 }
 
-int valve_call_run(struct valve_call *call, struct valve_job *job)
+static int run(struct valve_call *call, struct valve_job *job)
 {
     uint64_t deadline = valve_clock_now() + call->worker->server->options.io_timeout;
     uint64_t own_deadline = valve_fiber_deadline(call->fiber);
@@ -104,6 +104,19 @@ int valve_call_run(struct valve_call *call, struct valve_job *job)
         return -ETIMEDOUT;
     }
     return 0;
+}
+
+int valve_call_run(struct valve_call *call, struct valve_job *job)
+{
+    uint64_t own_deadline = valve_fiber_deadline(call->fiber);
+    int r;
+
+    if (!job->is_owed)
+        return run(call, job);
+    valve_fiber_set_deadline(call->fiber, VALVE_NEVER);
+    r = run(call, job);
+    valve_fiber_set_deadline(call->fiber, own_deadline);
+    return r;
 }
 
 /* ---- Several at once ---- */

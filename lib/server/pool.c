@@ -109,7 +109,7 @@ static void note_begin(struct pool_thread *thread, struct valve_job *job)
     thread->deadline = job->deadline > thread->began_at ? job->deadline : VALVE_NEVER;
     thread->kind = job->kind;
     thread->has_job = true;
-    if (thread->began_at >= job->deadline)
+    if (thread->began_at >= job->deadline && !job->is_owed)
         __atomic_compare_exchange_n(&job->state, &wanted, JOB_EXPIRED, false, __ATOMIC_ACQ_REL,
                                     __ATOMIC_ACQUIRE);
     stats->queued--;
@@ -323,7 +323,8 @@ bool valve_pool_has_expired(const struct valve_job *job)
 
 void valve_pool_abandon(struct valve_job *job)
 {
-    __atomic_store_n(&job->state, JOB_ABANDONED, __ATOMIC_RELEASE);
+    if (!job->is_owed)
+        __atomic_store_n(&job->state, JOB_ABANDONED, __ATOMIC_RELEASE);
 }
 
 void valve_pool_release(struct valve_pool *pool, struct valve_job *job)

@@ -52,7 +52,10 @@ void valve_pool_submit(struct valve_pool *pool, struct valve_worker *home, struc
 /* Whether a job that has come back was never begun. */
 bool valve_pool_has_expired(const struct valve_job *job);
 
-/* Nobody waits for it any more: if its work has not begun, it never will. Its home's thread. */
+/*
+ * Nobody waits for it any more: if its work has not begun, it never will, unless it is owed. Its
+ * home's thread.
+ */
 void valve_pool_abandon(struct valve_job *job);
 
 /* Has a job released by the pool, where that may block. */

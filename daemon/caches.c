@@ -17,7 +17,7 @@
 #define NAMES_LEAST 8
 
 struct place {
-    struct valve_server *server;
+    struct valve_server *server; /* NULL: it has gone, and files are closed here */
     unsigned worker;
     struct cache *cache; /* or NULL */
 };
@@ -31,7 +31,7 @@ struct caches {
 static void close_elsewhere(void *context, struct store_file *file)
 {
     const struct place *place = context;
-    struct valve_job *job = jobs_new_close(file);
+    struct valve_job *job = place->server ? jobs_new_close(file) : NULL;
 
     if (job)
         valve_server_discard(place->server, place->worker, job);
@@ -93,8 +93,10 @@ void caches_free(struct caches *caches)
 {
     if (!caches)
         return;
-    for (unsigned i = 0; i < caches->count; i++)
+    for (unsigned i = 0; i < caches->count; i++) {
+        caches->places[i].server = NULL;
         cache_free(caches->places[i].cache);
+    }
     free(caches);
 }
 

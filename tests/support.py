@@ -411,6 +411,19 @@ class Server:
         if status != 0:
             raise AssertionError(f"exit status {status}\n{self.program.log}")
 
+    def expect_rest(self, seconds=1.0):
+        """It takes next to no CPU for so long: whatever it waits for, it does not spin."""
+        def cpu():
+            with open(f"/proc/{self.program.pid}/stat") as file:
+                fields = file.read().rpartition(")")[2].split()
+            return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+        begin = cpu()
+        time.sleep(seconds)
+        used = cpu() - begin
+        if used >= 0.1 * seconds * (5 if INSTRUMENTED else 1):
+            raise AssertionError(f"{used} s of CPU in {seconds} s without anything to do")
+
     def connect(self, tcp=False, record=False):
         return Wire(self.tcp_address if tcp else self.address, record)
 
@@ -424,10 +437,17 @@ class Server:
     def all_descriptors(self):
         return len(os.listdir(f"/proc/{self.program.pid}/fd"))
 
+    def workers(self):
+        """How many are there."""
+        count = 0
+        for thread in pathlib.Path(f"/proc/{self.program.pid}/task").glob("*/comm"):
+            with contextlib.suppress(FileNotFoundError, ProcessLookupError):  # it has ended
+                count += thread.read_text().startswith("valve-w-")
+        return count
+
     def descriptors(self):
         """How many it has open, but for the files that are kept: each by a worker once."""
-        workers = sum(thread.read_text().startswith("valve-w-") for thread in
-                      pathlib.Path(f"/proc/{self.program.pid}/task").glob("*/comm"))
+        workers = self.workers()
         targets = collections.Counter()
         for descriptor in pathlib.Path(f"/proc/{self.program.pid}/fd").iterdir():
             with contextlib.suppress(FileNotFoundError):

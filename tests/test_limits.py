@@ -42,17 +42,6 @@ class Limits(unittest.TestCase):
         self.assertLess(time.monotonic() - begin, PROMPT)
         return result
 
-    def expect_rest(self, seconds=1.0):
-        """The server takes next to no CPU for so long: whatever it waits for, it does not spin."""
-        def cpu():
-            with open(f"/proc/{self.server.program.pid}/stat") as file:
-                fields = file.read().rpartition(")")[2].split()
-            return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-        begin = cpu()
-        time.sleep(seconds)
-        self.assertLess(cpu() - begin, 0.1 * seconds * (5 if support.INSTRUMENTED else 1))
-
     def limit(self, kind, soft):
         pid = self.server.program.pid
         hard = resource.prlimit(pid, kind)[1]
@@ -89,7 +78,7 @@ class Descriptors(Limits):
         for wire in late:
             wire.request(1, {"Exists": "small"})
         self.server.program.wait_for_log("no new connections are accepted: Too many open files")
-        self.expect_rest()
+        self.server.expect_rest()
         self.assertFalse(any(has_word(wire) for wire in late))
         self.limit(resource.RLIMIT_NOFILE, 1000)
         for wire in late:
@@ -108,7 +97,7 @@ class Descriptors(Limits):
         """It waits, without spinning, and is answered when there is one."""
         old = self.fill()
         old.request(1, {"Get": "small"})
-        self.expect_rest()
+        self.server.expect_rest()
         self.assertFalse(has_word(old))
         self.limit(resource.RLIMIT_NOFILE, 1000)
         self.assertEqual(self.expect_prompt(old.reply), (1, {"Content": b"small"}))
@@ -136,7 +125,7 @@ class Descriptors(Limits):
         late = self.connect()
         late.request(1, {"Exists": "small"})
         self.server.program.wait_for_log("accepted: Too many open files in system")
-        self.expect_rest()
+        self.server.expect_rest()
         self.expect_service(old)
         self.assertLess(mark.stat().st_size, 30)  # tries in more than a second
         mark.unlink()
@@ -161,7 +150,7 @@ class Files(Limits):
             wire.request(1, {"Get": "huge"})
         for _ in range(10):
             self.expect_service(self.connect())
-        self.expect_rest(0.5)
+        self.server.expect_rest(0.5)
         self.assertFalse(any(has_word(wire) for wire in late))
         for count, gone in enumerate(stalled[:3], 1):
             gone.close()
@@ -237,7 +226,7 @@ class Connections(Limits):
         late = [self.connect() for _ in range(20)]
         for wire in late:
             wire.request(1, {"Exists": "small"})
-        self.expect_rest()
+        self.server.expect_rest()
         self.assertFalse(any(has_word(wire) for wire in late))
         for wire in first:
             self.expect_service(wire)
@@ -257,7 +246,7 @@ class Fibers(Limits):
         stalled = self.stall(16, {"Get": "huge"})
         late = self.connect()
         late.request(1, {"Exists": "small"})
-        self.expect_rest(0.3)
+        self.server.expect_rest(0.3)
         self.assertEqual(support.error_code(late.reply()[1]), "busy")
         late.request(2, {"Exists": "small"})
         stalled[3].close()
@@ -279,7 +268,7 @@ class Memory(Limits):
         late = [self.connect() for _ in range(300)]
         for wire in late:
             wire.request(1, {"Get": "huge"})
-        self.expect_rest()
+        self.server.expect_rest()
         waiting = [wire for wire in late if not has_word(wire)]
         self.assertGreater(len(waiting), 50)
         self.limit(resource.RLIMIT_AS, resource.RLIM_INFINITY)

@@ -178,6 +178,27 @@ class Stopping(unittest.TestCase):
         self.server.program.signal(signal.SIGTERM)
         self.assertEqual(self.server.program.wait(), 0)
 
+    def test_a_file_that_is_removed_behind_a_worker_that_has_ended(self):
+        """It was kept open by that worker, and is closed by whoever is left."""
+        self.server = self.enterContext(support.Server(settings={
+            "server": {"workers": "2"}, "limits": {"drain_timeout": "60s"}}))
+        self.server.write("large", bytes(2 * MIB))
+        path = self.server.write("kept", b"k")
+        wires = [self.server.connect() for _ in range(8)]
+        for wire in wires:
+            with wire:
+                for _ in range(5):  # with the second one or so it is kept
+                    self.assertEqual(wire.ask({"Get": "kept"}), {"Content": b"k"})
+        last = self.enterContext(self.server.connect())
+        last.request(1, {"Get": "large"})
+        self.assertEqual(last.read(1), b"\x82")
+        self.server.program.signal(signal.SIGTERM)
+        support.wait_until(lambda: self.server.workers() == 1, "one worker has ended")
+        path.unlink()
+        last.read(3 * MIB)
+        last.close()
+        self.assertEqual(self.server.program.wait(), 0)
+
     def test_sighup_does_not_end_it(self):
         """Whoever sends it wants the configuration read again."""
         self.start()

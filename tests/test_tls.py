@@ -146,6 +146,29 @@ class Clients(unittest.TestCase):
             self.assertEqual(cbor2.load(program.stdout), [1, {"Content": b"small"}])
             program.terminate()
 
+    def test_new_keys(self):
+        """KeyUpdate, of the client and on demand of the server, between requests."""
+        program = subprocess.Popen(
+            ["openssl", "s_client", "-connect", self.server.tcp_address, "-CAfile", CA.certificate,
+             "-cert", ALICE[0], "-key", ALICE[1], "-alpn", tls.ALPN], stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+
+        def expect(text):
+            seen = b""
+            while text not in seen:
+                piece = os.read(program.stdout.fileno(), 65536)
+                self.assertTrue(piece, seen)
+                seen += piece
+
+        with program:
+            expect(b"---\n")
+            for command in b"k\n", b"K\n", b"k\n":  # the first letter of what it reads counts
+                os.write(program.stdin.fileno(), command)
+                expect(b"KEYUPDATE")
+                os.write(program.stdin.fileno(), cbor2.dumps([1, {"Get": "small"}]))
+                expect(cbor2.dumps([1, {"Content": b"small"}]))
+            program.terminate()
+
     def test_a_client_that_does_not_read(self):
         with Secured(settings={"limits": {"send_timeout": "1s"}}) as server:
             server.write("large", LARGE)
@@ -161,10 +184,10 @@ class Clients(unittest.TestCase):
             self.assertEqual(wire.socket.recv(1), b"")
 
     def test_a_client_that_says_the_end(self):
-        """What it has asked before is still answered."""
+        """What it has asked before is still answered, and then the server says its own."""
         context, incoming, outgoing = CA.client(ALICE), ssl.MemoryBIO(), ssl.MemoryBIO()
         side = context.wrap_bio(incoming, outgoing, server_hostname="127.0.0.1")
-        received = []
+        reply = cbor2.dumps([1, {"Content": LARGE}])
 
         def until_done(act, connection):
             while True:
@@ -181,9 +204,13 @@ class Clients(unittest.TestCase):
             with contextlib.suppress(ssl.SSLWantReadError):
                 side.unwrap()
             connection.sendall(outgoing.read())
-            while data := connection.recv(64 * KIB):
-                received.append(data)
-        self.assertGreater(sum(map(len, received)), len(LARGE))
+            received = bytearray()
+            while len(received) < len(reply):
+                received += until_done(lambda: side.read(64 * KIB), connection)
+            self.assertEqual(received, reply)
+            # Without the notice it would be an EOF that breaks the protocol.
+            with self.assertRaises(ssl.SSLZeroReturnError):
+                until_done(lambda: side.read(1), connection)
 
 
 class OneWay(unittest.TestCase):
@@ -361,6 +388,7 @@ class HalfWay(unittest.TestCase):
                 self.assertEqual(old.ask({"Get": "f"}), {"Content": b"f"})
             with server.connect_tls() as new:  # once there is a place for it
                 self.assertEqual(new.ask({"Get": "f"}), {"Content": b"f"})
+            server.expect_rest()
             for half in halves:
                 self.assertEqual(half.socket.recv(1), b"")
         server.expect_descriptors(before)
@@ -503,8 +531,6 @@ class Files(unittest.TestCase):
          "authorities .*junk: is no certificate"),
         ("a relative path", lambda self: CA.listener(("cert.pem", SERVER[1])),
          "'cert.pem' is not an absolute path"),
-        ("no credentials", lambda self: CA.listener(("credential:cert", SERVER[1])),
-         "LoadCredential="),
         ("a credential elsewhere", lambda self: CA.listener(("credential:../cert", SERVER[1])),
          "is no name of a credential"),
     ])
@@ -518,6 +544,15 @@ class Files(unittest.TestCase):
                 "tls_client_ca": "credential:authority.pem"}
         result = self.check(keys, {"CREDENTIALS_DIRECTORY": str(CA.directory)})
         self.assertEqual((result.returncode, result.stderr), (0, ""))
+
+    def test_credentials_that_only_the_service_has(self):
+        """They are no mistake in what is checked, but without them nothing is served."""
+        keys = CA.listener(("credential:cert", SERVER[1]))
+        result = self.check(keys, {"CREDENTIALS_DIRECTORY": "/nowhere"})
+        self.assertEqual(result.returncode, 0)
+        self.assertRegex(result.stderr, r"\[listen a\]: its credentials are for the service alone")
+        with self.assertRaisesRegex(AssertionError, "LoadCredential="), Secured(keys):
+            pass
 
 
 class Reload(unittest.TestCase):

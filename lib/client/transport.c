@@ -18,6 +18,7 @@
 #define OUTPUT_ROOM ((size_t)4 * 1024)
 #define FAIR_SHARE  ((size_t)256 * 1024) /* bytes that a fiber receives in a row */
 #define SECOND      UINT64_C(1000000000)
+#define MOMENT      UINT64_C(1000000) /* ns that a fiber rests for the sake of others, at most */
 
 /* ---- Waiting --------------------------------------------------------------------------------- */
 
@@ -61,6 +62,9 @@ void valve_transport_stop(struct valve_transport *transport)
 
 void valve_transport_close(struct valve_transport *transport)
 {
+    /* Or the other side would take the end for a stream that was cut off. */
+    if (transport->tls != NULL && transport->end == 0 && transport->send_error == 0)
+        (void)valve_tls_session_end(transport->tls);
     valve_tls_session_free(transport->tls);
     if (transport->socket >= 0)
         close(transport->socket);
@@ -223,6 +227,27 @@ static ssize_t take(struct valve_transport *transport, void *data, size_t size)
     return -EPIPE;
 }
 
+/*
+ * Lets other fibers go first where TLS has bytes already, of which the socket tells nothing: until
+ * the socket has something to say, but no longer than a moment.
+ */
+static int rest(struct valve_transport *transport, uint64_t deadline)
+{
+    uint64_t until = valve_clock_now() + MOMENT;
+    int r;
+
+    transport->waits_for_room = true;
+    transport->waiter = valve_fiber_current();
+    r = valve_transport_wait(transport->socket, POLLIN | POLLOUT,
+                             until < deadline ? until : deadline);
+    transport->waiter = NULL;
+    transport->unpaused = 0;
+    return r == -ETIMEDOUT && valve_clock_now() >= until && until < deadline &&
+                   until < valve_fiber_deadline(valve_fiber_current())
+               ? 0
+               : r;
+}
+
 static int wait_for_input(struct valve_transport *transport, uint64_t deadline)
 {
     int r;
@@ -250,17 +275,19 @@ ssize_t valve_transport_receive(struct valve_transport *transport, void *data, s
                                 uint64_t deadline)
 {
     for (;;) {
+        bool rests = has_had_its_share(transport, deadline);
         ssize_t taken = -EAGAIN;
         int r;
 
         (void)valve_transport_flush(transport); /* a failure shows once the input has ended */
-        if (!has_had_its_share(transport, deadline))
+        if (!rests)
             taken = take(transport, data, size);
         if (taken > 0)
             transport->unpaused += (size_t)taken;
         if (taken != -EAGAIN)
             return taken;
-        r = wait_for_input(transport, deadline);
+        rests = rests && transport->tls != NULL && valve_tls_session_has_more(transport->tls);
+        r = rests ? rest(transport, deadline) : wait_for_input(transport, deadline);
         if (r < 0)
             return r;
     }

@@ -73,7 +73,7 @@ static void on_event(evutil_socket_t descriptor, short what, void *argument)
         if (connection->watch == WATCH_BOTH && !(connection->flags & VALVE_CONNECTION_BLOCKED))
             set_watch(worker, connection, WATCH_READ); /* nobody waits for it any more */
         connection->flags &= (uint16_t)~VALVE_CONNECTION_BLOCKED;
-        if (connection->flags & VALVE_CONNECTION_SHAKING)
+        if ((connection->flags & VALVE_CONNECTION_SHAKING) && connection->secured->session != NULL)
             connection->flags |= VALVE_CONNECTION_READABLE; /* it is TLS that goes on */
     }
     valve_connection_attend(worker, connection);
@@ -218,8 +218,6 @@ static void linger(struct valve_worker *worker, struct valve_connection *connect
         close_connection(worker, connection);
         return;
     }
-    if (connection->flags & VALVE_CONNECTION_SECURED)
-        valve_secured_end(connection);
     shutdown(valve_connection_descriptor(worker, connection), SHUT_WR);
     connection->state = VALVE_CONNECTION_LINGERING;
     set_watch(worker, connection, WATCH_READ);
@@ -359,11 +357,14 @@ static void settle_timeout(struct valve_worker *worker, struct valve_connection 
 /* A request that is whole and was not started: next turn, or when there is a fiber for it. */
 static void settle_waiting_request(struct valve_worker *worker, struct valve_connection *connection)
 {
-    if (!valve_input_has_request(connection) || !valve_intake_within_limits(worker, connection)) {
+    if (!valve_input_has_request(connection)) {
         valve_worker_forget(worker, connection);
-    } else if (valve_intake_may_start(worker, connection)) {
+    } else if (valve_intake_may_start(worker, connection) ||
+               valve_intake_is_cancel_first(connection)) {
         valve_worker_forget(worker, connection);
         defer(worker, connection);
+    } else if (!valve_intake_within_limits(worker, connection)) {
+        valve_worker_forget(worker, connection);
     } else {
         valve_worker_wait_for_fiber(worker, connection);
     }
@@ -410,8 +411,11 @@ void valve_connection_settle(struct valve_worker *worker, struct valve_connectio
         return;
     }
     if (is_through(connection) && connection->output == NULL) {
-        linger(worker, connection);
-        return;
+        if (valve_secured_end(connection) == 0) {
+            linger(worker, connection);
+            return;
+        }
+        connection->flags |= VALVE_CONNECTION_BLOCKED;
     }
     settle_waiting_request(worker, connection);
     settle_unread(worker, connection);

@@ -119,6 +119,13 @@ bool valve_intake_may_start(const struct valve_worker *worker,
     return connection->in_flight == 0 || valve_worker_may_share(worker, connection->in_flight);
 }
 
+bool valve_intake_is_cancel_first(const struct valve_connection *connection)
+{
+    const struct valve_input *input = connection->input;
+
+    return valve_call_is_cancel(input->data + input->start, input->scan.complete);
+}
+
 static void begin_item(const struct valve_worker *worker, struct valve_scan_state *scan)
 {
     scan->scanned = scan->complete = 0;

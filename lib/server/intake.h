@@ -26,6 +26,9 @@ bool valve_intake_within_limits(const struct valve_worker *worker,
 bool valve_intake_may_start(const struct valve_worker *worker,
                             const struct valve_connection *connection);
 
+/* Whether what waits at the front, a whole item, is a cancel: that needs none of all this. */
+bool valve_intake_is_cancel_first(const struct valve_connection *connection);
+
 /* No fiber came free in time: the request at the front is answered `busy`. */
 void valve_intake_refuse_first(struct valve_worker *worker, struct valve_connection *connection);
 

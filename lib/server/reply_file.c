@@ -41,6 +41,7 @@ struct transfer {
     uint64_t hot_at;
     bool is_moving;            /* some of it was not, and what follows may be on its way there */
     struct valve_buffer *cold; /* what was read of it, and is to be queued, or NULL */
+    size_t taken;              /* in this turn, for TLS */
 };
 
 /* Reads one window. Owns its descriptor and its buffer, since it may outlive the call. */
@@ -256,10 +257,17 @@ static int send_hot(struct transfer *transfer)
  */
 static int take(struct transfer *transfer)
 {
-    struct valve_buffer *buffer = valve_buffer_new(&transfer->call->worker->buffers,
-                                                   VALVE_REPLY_BUFFER);
+    struct valve_buffer *buffer;
     ssize_t size;
 
+    if (transfer->taken >= SLICE) {
+        int r = valve_worker_yield(transfer->call->worker);
+
+        if (r < 0)
+            return r;
+        transfer->taken = 0;
+    }
+    buffer = valve_buffer_new(&transfer->call->worker->buffers, VALVE_REPLY_BUFFER);
     if (buffer == NULL)
         return -ENOMEM;
     size = valve_os_read_hot(transfer->descriptor, transfer->offset, buffer->data,
@@ -271,6 +279,7 @@ static int take(struct transfer *transfer)
     }
     buffer->end = (size_t)size;
     transfer->cold = buffer;
+    transfer->taken += (size_t)size;
     transfer->offset += (off_t)size;
     transfer->left -= (uint64_t)size;
     return 0;

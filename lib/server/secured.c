@@ -187,18 +187,20 @@ ssize_t valve_secured_send(struct valve_worker *worker, struct valve_connection 
 {
     const struct valve_output *output = connection->output;
     const struct valve_buffer *first = output->queue.first;
-    struct valve_buffer *record = NULL;
-    ssize_t sent;
 
-    /* Small buffers would each make a record and a packet. */
-    if (first->next != NULL && first->end - first->start < SMALL)
-        record = valve_buffer_new(&worker->buffers, SMALL);
-    if (record == NULL)
+    if (first->next == NULL || first->end - first->start >= SMALL)
         return write_first(connection, first);
-    gather(output, record);
-    sent = write_first(connection, record);
-    valve_buffer_free(&worker->buffers, record);
-    return sent;
+    /*
+     * Small buffers would each make a record and a packet. The place where they come together stays:
+     * a record that the socket did not take has to be shown again, whatever memory there is.
+     */
+    if (worker->record == NULL)
+        worker->record = valve_buffer_new(&worker->buffers, SMALL);
+    if (worker->record == NULL)
+        return write_first(connection, first);
+    worker->record->start = worker->record->end = 0;
+    gather(output, worker->record);
+    return write_first(connection, worker->record);
 }
 
 bool valve_secured_seals(const struct valve_connection *connection)
@@ -207,9 +209,11 @@ bool valve_secured_seals(const struct valve_connection *connection)
            !valve_tls_session_kernel_sends(connection->secured->session);
 }
 
-void valve_secured_end(struct valve_connection *connection)
+int valve_secured_end(struct valve_connection *connection)
 {
-    valve_tls_session_end(connection->secured->session);
+    return connection->flags & VALVE_CONNECTION_SECURED
+               ? valve_tls_session_end(connection->secured->session)
+               : 0;
 }
 
 const struct valve_certificate *valve_secured_certificate(const struct valve_connection *connection)

@@ -52,8 +52,11 @@ ssize_t valve_secured_send(struct valve_worker *worker, struct valve_connection 
 /* Whether what is sent has to pass through here, so that files have to be read for it. */
 bool valve_secured_seals(const struct valve_connection *connection);
 
-/* Says that nothing more will be sent. */
-void valve_secured_end(struct valve_connection *connection);
+/*
+ * Says that nothing more will be sent, where TLS has a word for that. 0; -EAGAIN: the socket has to
+ * take output first.
+ */
+int valve_secured_end(struct valve_connection *connection);
 
 /* Whom the client's certificate names; NULL where there is none. */
 const struct valve_certificate *

@@ -311,6 +311,8 @@ void valve_worker_fini(struct valve_worker *worker)
     valve_mailbox_fini(&worker->mailbox);
     valve_spares_fini(&worker->spare_inputs, valve_input_free);
     valve_spares_fini(&worker->spare_outputs, free);
+    if (worker->record != NULL)
+        valve_buffer_free(&worker->buffers, worker->record);
     valve_buffer_pool_fini(&worker->buffers);
     valve_worker_free_lists(worker);
     free(worker->counters);

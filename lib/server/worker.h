@@ -97,6 +97,7 @@ struct valve_worker {
     uint64_t measure_at;             /* ns: when stacks are measured; VALVE_NEVER: no need */
 
     struct valve_buffer_pool buffers;
+    struct valve_buffer *record; /* of TLS, in which small replies come together; or NULL */
     struct valve_spares spare_outputs, spare_inputs;
     uint64_t trim_at; /* ns: when spares are looked at; VALVE_NEVER: there are none */
     bool is_trimming; /* some at a time, until none are due */

@@ -258,9 +258,14 @@ const char *valve_tls_session_problem(const struct valve_tls_session *session)
     return session->problem;
 }
 
-void valve_tls_session_end(struct valve_tls_session *session)
+int valve_tls_session_end(struct valve_tls_session *session)
 {
+    int result, r = 0;
+
     ERR_clear_error();
-    SSL_shutdown(session->ssl);
+    result = SSL_shutdown(session->ssl);
+    if (result < 0 && SSL_get_error(session->ssl, result) == SSL_ERROR_WANT_WRITE)
+        r = -EAGAIN;
     ERR_clear_error();
+    return r;
 }

@@ -34,7 +34,10 @@ static double milliseconds(uint64_t nanoseconds)
     return (double)nanoseconds / (double)MILLISECOND;
 }
 
-/* One question. 0 when it was answered, be it with an error; then that is said and counted. */
+/*
+ * One question. 0 when it was answered, be it with an error; then that is said and counted, unless
+ * it is that this client may not ask it: that the server is there is all there is to know.
+ */
 static int ask(struct session *session, uint64_t *ret_time)
 {
     struct files_path path = {.kind = FILES_PATH_TEXT, .text = valve_text(NOBODY)};
@@ -47,7 +50,8 @@ static int ask(struct session *session, uint64_t *ret_time)
         session_fail(session, result.failed);
         return result.failed;
     case FILES_EXISTS_GOT_ERROR:
-        session_item_failed(session, NULL, 0, result.error, status_of_answer(result.error));
+        if (status_of_answer(result.error) != STATUS_DENIED)
+            session_item_failed(session, NULL, 0, result.error, status_of_answer(result.error));
         break;
     case FILES_EXISTS_GOT_EXISTS:
         break;

@@ -458,6 +458,11 @@ class Misbehaving(Case):
         address = self.serve(lambda id, request: cbor2.dumps([id, {"Error": "novel: thing"}]))
         self.valvectl(address, "size", "name", status=SOME)
 
+    def test_a_denied_ping_is_an_answer(self):
+        address = self.serve(lambda id, request: cbor2.dumps([id, {"Error": "denied: no"}]))
+        self.assertIn(b"answer from", self.valvectl(address, "ping", "-c", "1"))
+        self.assertEqual(self.complaint, "")
+
     def test_all_denied(self):
         address = self.serve(lambda id, request: cbor2.dumps([id, {"Error": "denied: no"}]))
         self.valvectl(address, "size", "a", "b", status=DENIED)

@@ -13,6 +13,9 @@ CFLAGS ?= -O2 -g -Wall -Wextra
 VALVE_CDDL := $(shell $(PKG_CONFIG) --variable=valve_cddl valve)
 VALVE_CFLAGS := $(shell $(PKG_CONFIG) --cflags valve)
 VALVE_LIBS := $(shell $(PKG_CONFIG) --libs valve)
+ifeq ($(and $(VALVE_CDDL),$(VALVE_CFLAGS),$(VALVE_LIBS)),)
+$(error $(PKG_CONFIG) does not tell how to build with valve)
+endif
 
 # A library that the linker has to be told of is one that the program has to be told of, too.
 valve_comma := ,

@@ -243,7 +243,8 @@ def main(unit_path, directory, program, *arguments):
             "PrivateDevices", "PrivateMounts", "PrivateTmp", "ProcSubset", "ProtectHome",
             "ProtectProc", "ProtectSystem", "ReadWritePaths", "RestrictAddressFamilies",
             "RestrictNamespaces", "RestrictRealtime", "RestrictSUIDSGID", "RuntimeDirectory",
-            "SystemCallArchitectures", "SystemCallErrorNumber", "SystemCallFilter", "UMask", "User"}
+            "RuntimeDirectoryPreserve", "SystemCallArchitectures", "SystemCallErrorNumber",
+            "SystemCallFilter", "UMask", "User"}
     print("not done here:", *sorted(set(unit) - done - NOT_OF_THE_PROCESS), file=sys.stderr)
     rules = filters(unit)
     set_limit(int(unit["LimitNOFILE"][0]))

@@ -14,7 +14,7 @@
 #include "message.h"
 #include "names.h"
 
-#define PATH_MOST 4095 /* bytes of a name (PROTOCOL section 3); more could exceed a whole request */
+#define PATH_MOST 4095 /* bytes of a name (valve-protocol(7)); more could exceed a whole request */
 
 /* The window: a ring of items, of which `count` from `first` on are in use. */
 struct batch {

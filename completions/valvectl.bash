@@ -1,17 +1,39 @@
 # SPDX-License-Identifier: MIT
 # Completion of valvectl for bash, with the names of files that the server has.
 
+# The words up to the cursor. What bash hands over is broken at COMP_WORDBREAKS, as addresses are at
+# their colons; what no blank stands between is one word. It replaces the last piece only: `head` is
+# what of the last word stands before that.
+_valvectl_words() {
+    local line=$COMP_LINE i piece
+    words=()
+    for ((i = 0; i <= COMP_CWORD; i++)); do
+        piece=${COMP_WORDS[i]}
+        if [[ $i -eq 0 || $line == [[:blank:]]* ]]; then
+            line=${line#"${line%%[![:blank:]]*}"}
+            words+=("$piece")
+            head=
+        else
+            head=${words[-1]}
+            words[-1]+=$piece
+        fi
+        line=${line#"$piece"}
+    done
+    # A break that ends the word is replaced by nothing: see __ltrim_colon_completions() of others.
+    [[ $piece == [:=] ]] && head+=$piece
+}
+
 # The words so far that say which server is meant, and as whom. The timeout keeps the shell alive.
 _valvectl_server() {
     local i
     server=(-t 2s)
-    for ((i = 1; i < COMP_CWORD; i++)); do
-        case ${COMP_WORDS[i]} in
+    for ((i = 1; i < ${#words[@]} - 1; i++)); do
+        case ${words[i]} in
         -H | --host | --ca | --cert | --key | --server-name)
-            server+=("${COMP_WORDS[i]}" "${COMP_WORDS[i + 1]//\\/}")
+            server+=("${words[i]}" "${words[i + 1]//\\/}")
             ;;
         --tls | --host=* | --ca=* | --cert=* | --key=* | --server-name=*)
-            server+=("${COMP_WORDS[i]}")
+            server+=("${words[i]}")
             ;;
         esac
     done
@@ -28,10 +50,12 @@ _valvectl_names() {
 }
 
 _valvectl() {
-    local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]} command="" i
+    local words head="" word before command="" i
     local commands="list ls size get exists del rm ping status bench"
     local global="--host --timeout --tls --ca --cert --key --server-name --help --version"
     COMPREPLY=()
+    _valvectl_words
+    word=${words[-1]} before=${words[-2]}
 
     case $before in
     --ca | --cert | --key | --files-from | -o | --output)
@@ -41,6 +65,7 @@ _valvectl() {
         ;;
     -H | --host)
         mapfile -t COMPREPLY < <(compgen -W "unix:/run/valve/valve.sock 127.0.0.1:8258" -- "$word")
+        COMPREPLY=("${COMPREPLY[@]#"$head"}")
         return
         ;;
     -t | --timeout | -c | --count | --connections | -i | --interval | -d | --depth | -n | \
@@ -48,12 +73,12 @@ _valvectl() {
         return
         ;;
     esac
-    for ((i = 1; i < COMP_CWORD; i++)); do
-        case ${COMP_WORDS[i]} in
+    for ((i = 1; i < ${#words[@]} - 1; i++)); do
+        case ${words[i]} in
         -H | -t | --host | --timeout | --ca | --cert | --key | --server-name) ((i++)) ;;
         -*) ;;
         *)
-            command=${COMP_WORDS[i]}
+            command=${words[i]}
             break
             ;;
         esac
@@ -76,6 +101,7 @@ _valvectl() {
     "") mapfile -t COMPREPLY < <(compgen -W "$commands" -- "$word") ;;
     size | get | exists | del | rm | bench) _valvectl_names "$word" ;;
     esac
+    COMPREPLY=("${COMPREPLY[@]#"$head"}")
 }
 
 complete -F _valvectl valvectl

@@ -329,8 +329,8 @@ static bool is_allowed(const struct access_listener *listener, unsigned operatio
 
 /*
  * The listener is asked before the rules and after them: a reload takes from listeners, exchanges
- * the rules, and gives to listeners. Old rules go with what was allowed before, new ones with what is
- * allowed now, whichever of them are met here.
+ * the rules, and gives to listeners. Old rules go with what was allowed before, new ones with what
+ * is allowed now, whichever of them are met here.
  */
 int access_scope(struct valve_call *call, unsigned operation, const struct scope **ret_scope,
                  const char **ret_refusal)

@@ -20,8 +20,8 @@ struct confinement {
 bool confine_allows(const struct config *config, struct log *log);
 
 /*
- * The process becomes the user that the configuration names. With all open that root alone can open,
- * and before any thread is started. False, and logged, where that fails.
+ * The process becomes the user that the configuration names. With all open that root alone can
+ * open, and before any thread is started. False, and logged, where that fails.
  */
 bool confine_become_user(const struct confinement *confinement);
 

@@ -18,8 +18,8 @@
 #include "server/os.h"
 
 /*
- * OpenSSL has buffers of 17 and 33 KiB for each record, as it comes and goes: it would be mapped and
- * unmapped for each.
+ * OpenSSL has buffers of 17 and 33 KiB for each record, as it comes and goes: it would be mapped
+ * and unmapped for each.
  */
 #define LARGE_BLOCK_UNDER_TLS ((size_t)64 * 1024)
 

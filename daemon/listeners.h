@@ -22,12 +22,13 @@ struct listeners {
 };
 
 /*
- * Listens where the configuration says and nowhere else: what is there already stays. What a listener
- * no longer allows holds at once; what it allows from now on, once listeners_allow() is called: that
- * is behind new rules of access, so that nobody is ever granted what neither configuration grants.
- * All or nothing: where one cannot be opened, that is said in *ret_error, and all is as before but
- * for what is allowed, which takes a call with what was in force. `inherited`, of which there are as many as the configuration has listeners, or NULL, are
- * sockets that somebody else made for them, or 0; they are taken over.
+ * Listens where the configuration says and nowhere else: what is there already stays. What a
+ * listener no longer allows holds at once; what it allows from now on, once listeners_allow() is
+ * called: that is behind new rules of access, so that nobody is ever granted what neither
+ * configuration grants. All or nothing: where one cannot be opened, that is said in *ret_error, and
+ * all is as before but for what is allowed, which takes a call with what was in force. `inherited`,
+ * of which there are as many as the configuration has listeners, or NULL, are sockets that somebody
+ * else made for them, or 0; they are taken over.
  */
 int listeners_set(struct listeners *listeners, const struct config *config, const int *inherited,
                   struct valve_error *ret_error);

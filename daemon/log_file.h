@@ -34,8 +34,8 @@ int log_file_reopen(const struct log_file *file, struct log *log, const char *wh
 
 /*
  * Writes whole lines, behind what is left of one that could not be written whole. Waits `patience`
- * ms for a pipe that takes nothing (-1: as long as it takes), and for the disk. 0 or -errno; how much
- * was written is told in any case. One thread at a time.
+ * ms for a pipe that takes nothing (-1: as long as it takes), and for the disk. 0 or -errno; how
+ * much was written is told in any case. One thread at a time.
  */
 int log_file_write(struct log_file *file, const char *lines, size_t size, int patience,
                    size_t *ret_written);

@@ -37,7 +37,7 @@
 
 #define MILLISECOND ((uint64_t)1000000) /* ns */
 
-/* Levels of arrays and maps in a request, as PROTOCOL section 5 promises. */
+/* Levels of arrays and maps in a request, as valve-protocol(7) promises. */
 #define REQUEST_DEPTH 16
 
 #define STATUS_EVERY UINT64_C(10000000000) /* ns */

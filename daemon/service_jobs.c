@@ -227,8 +227,8 @@ static int call_remove_and_tell(struct task *task)
 }
 
 /*
- * What a task of the audit has to know of its call. 0; -ENOMEM; -ENOTCONN, a client that is gone can
- * no longer be told from others, and what it is told does not reach it.
+ * What a task of the audit has to know of its call. 0; -ENOMEM; -ENOTCONN, a client that is gone
+ * can no longer be told from others, and what it is told does not reach it.
  */
 static int know_peer(struct task *task, struct valve_call *call, const char *operation)
 {

@@ -32,8 +32,8 @@ bool jobs_patience_is_over(const struct jobs_patience *patience);
 int jobs_pause(struct valve_call *call, struct jobs_patience *patience);
 
 /*
- * As store_stat(), store_open(), store_remove(). Of what is removed the audit is told, and has to be
- * told before if it is required: -EBUSY.
+ * As store_stat(), store_open(), store_remove(). Of what is removed the audit is told, and has to
+ * be told before if it is required: -EBUSY.
  */
 int jobs_stat(const struct service *service, struct valve_call *call, const char *path,
               struct store_info *ret_info);

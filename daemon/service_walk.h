@@ -26,8 +26,8 @@ struct walkers {
 
 /*
  * Readies them, for what is in the scope, or for all if that is NULL; takes descriptors of the
- * call's as far as there are some. 0 or -ENOMEM. Then, and if it fails, too, they are to be freed by
- * walkers_free().
+ * call's as far as there are some. 0 or -ENOMEM. Then, and if it fails, too, they are to be freed
+ * by walkers_free().
  */
 int walkers_init(struct walkers *walkers, const struct service *service, struct valve_call *call,
                  const struct scope *scope);

@@ -227,7 +227,7 @@ bool store_is_failure(int error);
 const char *store_code(int error);
 
 /*
- * Writes the text of an error reply, "code: name: words": the code of PROTOCOL section 5 for a
+ * Writes the text of an error reply, "code: name: words": the code of valve-protocol(7) for a
  * negative errno; the name escaped, left out if `size` is 0; `words`, or those for the error if
  * they are NULL. At most VALVE_ERROR_TEXT bytes, terminator included.
  */

@@ -17,7 +17,7 @@ struct meaning {
     const char *words; /* NULL: the system's own */
 };
 
-/* PROTOCOL section 5. What is not here is `io`. */
+/* valve-protocol(7), "Error replies". What is not here is `io`. */
 static const struct meaning meanings[] = {
     {EACCES, "denied", NULL},
     {EPERM, "denied", NULL},

@@ -296,8 +296,8 @@ static int list_file(struct walk *walk)
 }
 
 /*
- * Goes into the subdirectory that was remembered last. It stays remembered if it cannot be now. What
- * a scope begins with can be a file.
+ * Goes into the subdirectory that was remembered last. It stays remembered if it cannot be now.
+ * What a scope begins with can be a file.
  */
 static int descend(struct walk *walk)
 {

@@ -32,8 +32,8 @@ struct walk_file {
 };
 
 /*
- * Readies a walk over what is in a scope, or over all if that is NULL, of a store which must outlive
- * it. Opens nothing yet. NULL: no memory.
+ * Readies a walk over what is in a scope, or over all if that is NULL, of a store which must
+ * outlive it. Opens nothing yet. NULL: no memory.
  */
 struct walk *walk_new(const struct store *store, const struct scope *scope);
 

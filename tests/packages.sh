@@ -42,7 +42,7 @@ expect() {
 
 echo "  a fresh system"
 mmdebstrap --quiet --variant=apt \
-    --include=systemd-standalone-sysusers,systemd-standalone-tmpfiles bookworm "$system"
+    --include=systemd-standalone-sysusers,systemd-standalone-tmpfiles,pkgconf bookworm "$system"
 mount -t proc proc "$system/proc"
 cp "$folder"/valved_*.deb "$folder"/valvectl_*.deb "$folder"/libvalve0_*.deb \
     "$folder"/libvalve-dev_*.deb "$system/root/"
@@ -63,6 +63,7 @@ inside sh -c 'apt-get install -y -qq --no-install-recommends /root/*.deb' >"$fol
     fail "installing failed: $(tail -n 3 "$folder/install.log")"
 expect 'valve' stat -c %U /srv/valve
 expect '750' stat -c %a /srv/valve
+inside pkg-config --print-errors --cflags valve | grep -q Werror= || fail "pkg-config does not tell what services are built with"
 
 echo "  served"
 inside sh -c 'echo inside > /srv/valve/file'

@@ -16,11 +16,20 @@ FOLDER = pathlib.Path(__file__).parent.parent / "completions"
 FILES = ("valvectl.bash", "_valvectl", "valvectl.fish")
 VALVECTL = support.BUILD / "valvectl"
 
-# Prints what is offered for the last of these words, one a line.
+# Prints what is offered for the last of these words, one a line. No word needs to be quoted.
 ASK_BASH = r"""
 source "$0"
-COMP_WORDS=("$@")
-COMP_CWORD=$(($# - 1))
+COMP_LINE="$*"
+for word; do
+    while [[ $word == *[:=]* ]]; do
+        piece=${word%%[:=]*}
+        [[ -n $piece ]] && COMP_WORDS+=("$piece")
+        COMP_WORDS+=("${word:${#piece}:1}")
+        word=${word:${#piece}+1}
+    done
+    COMP_WORDS+=("$word")
+done
+COMP_CWORD=$((${#COMP_WORDS[@]} - 1))
 _valvectl
 printf '%s\n' "${COMPREPLY[@]}"
 """
@@ -109,6 +118,62 @@ class Bash(Shell):
         self.assertEqual(self.offered("-H", "unix:/nowhere", "get", ""), [])
 
 
+class Terminal(Shell):
+    """A shell that people type into."""
+
+    def start(self, command, preparation):
+        """The preparation prints 42ready."""
+        self.terminal, other = pty.openpty()
+        self.addCleanup(os.close, self.terminal)
+        self.shown = ""
+        shell = subprocess.Popen(command, stdin=other, stdout=other, stderr=other,
+                                 env=self.environment, start_new_session=True)
+        self.addCleanup(shell.wait)
+        self.addCleanup(shell.kill)
+        os.close(other)
+        self.type(preparation)
+        self.await_output("42ready")
+
+    def type(self, text):
+        os.write(self.terminal, text.encode())
+
+    def await_output(self, text, again=""):
+        """Types `again` where nothing more comes: what is asked of a slow machine is given up."""
+        def has_come():
+            if select.select([self.terminal], [], [], 3)[0]:
+                self.shown += os.read(self.terminal, 65536).decode(errors="replace")
+            else:
+                self.type(again)
+            return text in self.shown
+
+        support.wait_until(has_come, text)
+
+
+@support.expand
+class BashTerminal(Terminal):
+    """Which breaks words where no blank is."""
+
+    def setUp(self):
+        self.start(["bash", "--norc", "--noprofile", "-i"],
+                   f"source {FOLDER}/valvectl.bash; echo $((6 * 7))ready\n")
+
+    @rows([
+        ("names of another server", "valvectl -H {address} get el", "elsewhere"),
+        ("the same by another option", "valvectl --host={address} get el", "elsewhere"),
+        ("a name with a colon", "valvectl -H {address} get a:b", "a:beyond"),
+        ("commands", "valvectl -H {address} exi", "exists"),
+        ("an address", "valvectl -H unix:/run/val", "unix:/run/valve/valve.sock"),
+    ])
+    def test_completed(self, line, completed):
+        with support.Server() as other:
+            other.write("elsewhere")
+            other.write("a:beyond")
+            self.type(line.format(address=other.address) + "\t")
+            self.await_output(completed, "\t")
+            self.assertNotIn("a:a:", self.shown)
+            self.assertNotIn("unix:unix:", self.shown)
+
+
 @support.expand
 @unittest.skipUnless(shutil.which("fish"), "fish is not installed")
 class Fish(Shell):
@@ -127,35 +192,12 @@ class Fish(Shell):
 
 @support.expand
 @unittest.skipUnless(shutil.which("zsh"), "zsh is not installed")
-class Zsh(Shell):
+class Zsh(Terminal):
     """It completes on terminals only."""
 
-    def type(self, text):
-        os.write(self.terminal, text.encode())
-
-    def await_output(self, text, again=""):
-        """Types `again` where nothing more comes: what is asked of a slow machine is given up."""
-        def has_come():
-            if select.select([self.terminal], [], [], 3)[0]:
-                self.shown += os.read(self.terminal, 65536).decode(errors="replace")
-            else:
-                self.type(again)
-            return text in self.shown
-
-        support.wait_until(has_come, text)
-
     def setUp(self):
-        self.terminal, other = pty.openpty()
-        self.addCleanup(os.close, self.terminal)
-        self.shown = ""
-        shell = subprocess.Popen(["zsh", "-f", "-i"], stdin=other, stdout=other, stderr=other,
-                                 env=self.environment, start_new_session=True)
-        self.addCleanup(shell.wait)
-        self.addCleanup(shell.kill)
-        os.close(other)
-        self.type(f"fpath=({FOLDER} $fpath); autoload -U compinit; compinit -u -D; "
-                  "print $((6 * 7))ready\n")
-        self.await_output("42ready")
+        self.start(["zsh", "-f", "-i"], f"fpath=({FOLDER} $fpath); autoload -U compinit; "
+                   "compinit -u -D; print $((6 * 7))ready\n")
 
     @rows([
         ("commands", "valvectl exi", "exists"),

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * The envelope around every message: [id, request], [id, request, options], [id, nil] (cancel),
- * [id, item, true] and [id, reply]; see PROTOCOL section 1 and schema/envelope.cddl.
+ * [id, item, true] and [id, reply]; see valve-protocol(7) and schema/envelope.cddl.
  */
 #ifndef VALVE_RPC_ENVELOPE_H
 #define VALVE_RPC_ENVELOPE_H

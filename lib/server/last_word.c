@@ -21,7 +21,7 @@ struct valve_last_word {
     char text[VALVE_ERROR_TEXT];
 };
 
-/* The code of PROTOCOL for what valve_locate() returns. */
+/* The code of valve-protocol(7) for what valve_locate() returns. */
 static const char *code_of(int error)
 {
     switch (error) {

@@ -46,8 +46,8 @@ uint64_t valve_log_queue_lost(struct valve_log_queue *queue);
 
 /*
  * Writes all of it; waits `patience` ms (-1: as long as it takes) for a descriptor that takes
- * nothing and does not wait by itself. 0; -ETIMEDOUT; or -errno. How much was written is told in any
- * case.
+ * nothing and does not wait by itself. 0; -ETIMEDOUT; or -errno. How much was written is told in
+ * any case.
  */
 int valve_log_write(int descriptor, const char *data, size_t size, int patience,
                     size_t *ret_written);

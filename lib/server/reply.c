@@ -239,7 +239,9 @@ bool valve_reply_is_refused(const struct valve_call *call)
     return call->stage == VALVE_CALL_OPEN && valve_fiber_cancelled(call->fiber);
 }
 
-/* From the first bytes on the reply goes on, whatever its request said of time (PROTOCOL 1). */
+/*
+ * From the first bytes on the reply goes on, whatever its request said of time (valve-protocol(7)).
+ */
 void valve_reply_begin(struct valve_call *call, struct valve_buffer *piece)
 {
     call->stage = VALVE_CALL_BEGUN;

@@ -191,8 +191,8 @@ ssize_t valve_secured_send(struct valve_worker *worker, struct valve_connection 
     if (first->next == NULL || first->end - first->start >= SMALL)
         return write_first(connection, first);
     /*
-     * Small buffers would each make a record and a packet. The place where they come together stays:
-     * a record that the socket did not take has to be shown again, whatever memory there is.
+     * Small buffers would each make a record and a packet. The place where they come together
+     * stays: a record that the socket did not take has to be shown again, whatever memory there is.
      */
     if (worker->record == NULL)
         worker->record = valve_buffer_new(&worker->buffers, SMALL);

@@ -8,7 +8,7 @@
 #include "server/server.h"
 #include "server/worker.h"
 
-#define LINGER_MS    1000 /* how long a client may take to close after we did (PROTOCOL 1) */
+#define LINGER_MS    1000 /* how long a client may take to close after we did */
 #define NOBODY       (-1)
 #define HANDSHAKE_MS 1000 /* after which it makes room if somebody waits for that */
 #define MOST_STEPS   32   /* from the end of a queue, to where somebody belongs who comes late */

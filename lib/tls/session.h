@@ -65,8 +65,8 @@ bool valve_tls_session_kernel_sends(const struct valve_tls_session *session);
 const char *valve_tls_session_problem(const struct valve_tls_session *session);
 
 /*
- * Tells the other side that no more will be written. 0; -EAGAIN: the socket has to take output first,
- * and this is to be called again. Where TLS is broken nobody can be told.
+ * Tells the other side that no more will be written. 0; -EAGAIN: the socket has to take output
+ * first, and this is to be called again. Where TLS is broken nobody can be told.
  */
 int valve_tls_session_end(struct valve_tls_session *session);
 

@@ -23,7 +23,7 @@
 #define SLACK       ((size_t)1024 * 1024) /* in spare buffers: 30 KiB of each round would show */
 
 static struct rig rig;
-static struct tally begun, at_gate, gate;
+static struct tally begun, at_gate, gate, worked;
 static int ends[2]; /* a socket pair in which nothing happens */
 
 /* ---- Handlers, each of which waits in its own place ----------------------------------------------- */
@@ -145,6 +145,28 @@ static struct valve_answer order_job(struct valve_call *call, const uint64_t *nu
     return answer(call, descriptor, r);
 }
 
+static void owed_work(struct valve_job *job)
+{
+    (void)job;
+    tally_add(&worked);
+}
+
+static struct valve_answer order_owed_job(struct valve_call *call, const uint64_t *numbers)
+{
+    int descriptor = hold(call);
+    struct valve_job *job = calloc(1, sizeof *job);
+    int r;
+
+    (void)numbers;
+    ck_assert_ptr_nonnull(job);
+    *job = (struct valve_job){
+        .work = owed_work, .release = gate_release, .kind = VALVE_JOB_DATA, .is_owed = true};
+    r = valve_call_run(call, job);
+    if (r == 0)
+        gate_release(job);
+    return answer(call, descriptor, r);
+}
+
 #define JOBS 3
 
 /* Several at once, of which none is done before all have to be given up. */
@@ -220,13 +242,11 @@ static struct valve_answer tell_memory(struct valve_call *call, const uint64_t *
 }
 
 static const struct order orders[] = {
-    {"sleep", sleep_on},     {"turn", wait_for_turn},
-    {"room", wait_for_room}, {"stream", stream},
-    {"list", list},          {"poll", poll_descriptor},
-    {"promise", promise},    {"job", order_job},
-    {"several", order_jobs}, {"calls", tell_calls},
-    {"jobs", tell_jobs},     {"descriptors", tell_descriptors},
-    {"memory", tell_memory}, {NULL, NULL},
+    {"sleep", sleep_on},     {"turn", wait_for_turn},  {"room", wait_for_room},
+    {"stream", stream},      {"list", list},           {"poll", poll_descriptor},
+    {"promise", promise},    {"job", order_job},       {"several", order_jobs},
+    {"calls", tell_calls},   {"jobs", tell_jobs},      {"descriptors", tell_descriptors},
+    {"memory", tell_memory}, {"owed", order_owed_job}, {NULL, NULL},
 };
 
 static uint64_t told(struct peer *peer, const char *order)
@@ -274,6 +294,7 @@ static void set_up(void)
     tally_init(&begun);
     tally_init(&at_gate);
     tally_init(&gate);
+    tally_init(&worked);
     ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends), 0);
 }
 
@@ -360,6 +381,63 @@ START_TEST(everything_is_given_back)
 }
 END_TEST
 
+/* Behind one that keeps the only thread: who asked for it is gone by the time it could begin. */
+START_TEST(a_job_that_is_owed_is_done)
+{
+    const enum end end = (enum end)_i;
+    struct peer peer, other;
+
+    rig.is_tcp = end == CLIENT_RESETS;
+    rig_start(&rig);
+    other = peer_connect(rig.address);
+    peer_order(&other, 1, "job");
+    tally_await(&at_gate, 1);
+    peer = peer_connect(rig.address);
+    send_there(&peer, &(struct place){"owed", 0, false}, end);
+    make_end(&peer, end);
+    if (end == CANCEL_COMES)
+        expect_refusal(&peer, "cancelled");
+    else if (end != DEADLINE_PASSES)
+        await_told(&other, "calls", 1); /* the one at the gate */
+    ck_assert_uint_eq(tally_get(&worked), 0);
+    tally_add(&gate);
+    peer_expect_done(&other, 1, 0);
+    tally_await(&worked, 1);
+    if (end == DEADLINE_PASSES) { /* it has waited for it all the same */
+        peer_expect_done(&peer, 1, 0);
+        peer_close(&peer);
+    } else if (end == CANCEL_COMES) {
+        peer_close(&peer);
+    }
+    await_told(&other, "jobs", 0);
+    rig_end(&rig, &other);
+}
+END_TEST
+
+/* More of them at once than requests are taken in a turn, where no request may be started. */
+START_TEST(a_cancel_behind_many_is_heard)
+{
+    enum { CANCELS = 1000 };
+    static uint8_t bytes[CANCELS * (2 * VALVE_HEAD_MAX + 1)];
+    uint8_t *end = bytes;
+    struct peer peer;
+
+    rig.options.max_in_flight = 1;
+    rig_start(&rig);
+    peer = peer_connect(rig.address);
+    peer_order(&peer, 1, "sleep");
+    tally_await(&begun, 1);
+    for (unsigned i = CANCELS; i > 0; i--) {
+        end += valve_head_write(VALVE_MAJOR_ARRAY, 2, end);
+        end += valve_head_write(VALVE_MAJOR_UINT, i, end);
+        end += valve_head_write(VALVE_MAJOR_SIMPLE, VALVE_SIMPLE_NIL, end);
+    }
+    peer_send(&peer, bytes, (size_t)(end - bytes));
+    expect_refusal(&peer, "cancelled");
+    rig_end(&rig, &peer);
+}
+END_TEST
+
 int main(void)
 {
     Suite *suite = suite_create("server: cancel");
@@ -370,6 +448,8 @@ int main(void)
     tcase_add_checked_fixture(tests, set_up, NULL);
     tcase_set_timeout(tests, 60);
     tcase_add_loop_test(tests, everything_is_given_back, 0, PLACES * ENDS);
+    tcase_add_loop_test(tests, a_job_that_is_owed_is_done, 0, ENDS);
+    tcase_add_test(tests, a_cancel_behind_many_is_heard);
     suite_add_tcase(suite, tests);
     srunner_run_all(runner, CK_NORMAL);
     failed = srunner_ntests_failed(runner);

@@ -254,7 +254,7 @@ static void let_go(struct access *access, const struct grants *grants)
 
 /* ---- Connections ------------------------------------------------------------------------ */
 
-static bool has_rules(struct access *access)
+bool access_has_rules(struct access *access)
 {
     return atomic_load_explicit(&access->has_rules, memory_order_acquire);
 }
@@ -264,8 +264,9 @@ int access_admit(void *context, int descriptor, const struct valve_certificate *
 {
     const struct access_listener *listener = context;
     struct grants *grants = NULL;
-    int r = has_rules(listener->access) ? judge(listener->access, descriptor, certificate, &grants)
-                                        : 0;
+    int r = access_has_rules(listener->access)
+                ? judge(listener->access, descriptor, certificate, &grants)
+                : 0;
 
     *ret_peer = grants;
     return r;
@@ -307,7 +308,7 @@ static int ask_rules(struct valve_call *call, const struct access_listener *list
     const struct scope *scope;
     int r;
 
-    if (!has_rules(listener->access))
+    if (!access_has_rules(listener->access))
         return 0;
     r = grants_of(call, listener->access, &grants);
     if (r < 0)

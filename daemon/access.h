@@ -44,6 +44,9 @@ void access_free(struct access *access);
  */
 int access_set_rules(struct access *access, struct config_rule *rules, size_t count);
 
+/* Whether there are any. Any thread. */
+bool access_has_rules(struct access *access);
+
 /* The admit() and leave() of a listener, with a struct access_listener; see valve.h. Any thread. */
 int access_admit(void *context, int descriptor, const struct valve_certificate *certificate,
                  void **ret_peer);

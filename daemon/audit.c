@@ -25,6 +25,7 @@ struct audit {
     bool is_required;
     pthread_mutex_t lock; /* of the file, so that lines stay whole */
     struct log_file file;
+    bool is_stuck; /* whoever reads it takes nothing: that is not waited for again */
     _Atomic uint64_t lost;
 };
 
@@ -105,18 +106,24 @@ static char *make_line(const struct audit *audit, const struct audit_entry *entr
     return line;
 }
 
-/* The lock is held. */
-static void note_loss(struct audit *audit, int error)
+static void count_loss(struct audit *audit)
 {
     atomic_fetch_add_explicit(&audit->lost, 1, memory_order_relaxed);
+}
+
+/* The lock is held. */
+static void complain(struct audit *audit, int error)
+{
     log_file_complain(&audit->file, audit->log, "audit", error,
                       audit->is_required ? "; nothing is deleted until it can" : "");
 }
 
 void audit_lose(struct audit *audit, int error)
 {
-    pthread_mutex_lock(&audit->lock);
-    note_loss(audit, -error);
+    count_loss(audit);
+    if (pthread_mutex_trylock(&audit->lock) != 0)
+        return; /* whoever has it waits for the disk, and will have to complain of that */
+    complain(audit, -error);
     pthread_mutex_unlock(&audit->lock);
 }
 
@@ -127,9 +134,13 @@ int audit_write(struct audit *audit, const struct audit_entry *entry)
     int r;
 
     pthread_mutex_lock(&audit->lock);
-    r = line ? log_file_write(&audit->file, line, size, PATIENCE_MS, &written) : -ENOMEM;
-    if (r < 0)
-        note_loss(audit, r);
+    r = line ? log_file_write(&audit->file, line, size, audit->is_stuck ? 0 : PATIENCE_MS, &written)
+             : -ENOMEM;
+    audit->is_stuck = r == -ETIMEDOUT;
+    if (r < 0) {
+        count_loss(audit);
+        complain(audit, r);
+    }
     pthread_mutex_unlock(&audit->lock);
     return r;
 }

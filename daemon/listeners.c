@@ -133,6 +133,12 @@ int listeners_set(struct listeners *listeners, const struct config *config, cons
     return r;
 }
 
+void listeners_forbid_retired(struct listeners *listeners)
+{
+    for (struct listener *listener = listeners->retired; listener; listener = listener->next)
+        atomic_store(&listener->context.allowed, 0);
+}
+
 void listeners_allow(struct listeners *listeners)
 {
     for (struct listener *listener = listeners->open; listener; listener = listener->next)

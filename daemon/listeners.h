@@ -35,6 +35,12 @@ int listeners_set(struct listeners *listeners, const struct config *config, cons
 
 void listeners_allow(struct listeners *listeners);
 
+/*
+ * Who came by listeners that are no more is allowed nothing from now on: for rules that held him back
+ * and are about to go.
+ */
+void listeners_forbid_retired(struct listeners *listeners);
+
 /* Frees what describes them. After the server has gone. */
 void listeners_fini(struct listeners *listeners);
 

@@ -112,11 +112,13 @@ static int put_into_force(const struct reload *reload, struct config *new,
 
     if (r < 0)
         return r;
+    if (new->rule_count == 0 && access_has_rules(reload->access))
+        listeners_forbid_retired(reload->listeners);
     r = access_set_rules(reload->access, new->rules, new->rule_count);
     if (r < 0) {
         snprintf(ret_error->text, sizeof ret_error->text, "out of memory");
-        listeners_set(reload->listeners, reload->config, NULL, &(struct valve_error){0});
-        listeners_allow(reload->listeners);
+        if (listeners_set(reload->listeners, reload->config, NULL, &(struct valve_error){0}) == 0)
+            listeners_allow(reload->listeners); /* or they stay as narrow as they are by now */
         return r;
     }
     listeners_allow(reload->listeners);

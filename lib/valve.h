@@ -571,8 +571,8 @@ struct valve_job {
 /*
  * Runs the job on the pool and waits for it: for io_timeout, the call's own deadline, or
  * cancellation, whichever comes first. A job that is still queued by then is never begun, unless it
- * is owed: for such a job the call's own deadline does not count, and it is begun even if nobody
- * waits any more.
+ * is owed: the call waits for such a job whatever its client does, and it is begun even if that has
+ * lasted for io_timeout.
  *   0           done: the job is the caller's again, with its results
  *   -ECANCELED, -ETIMEDOUT, -EBUSY (the queue stayed full)
  *               the job is the pool's, which releases it, when it has ended if it had begun

@@ -450,6 +450,32 @@ START_TEST(wake_outranks_cancel_outranks_deadline)
 }
 END_TEST
 
+START_TEST(shield_puts_off_cancel_and_own_deadline)
+{
+    struct sleeper cancelled = sleeper('c', VALVE_NEVER), late = sleeper('l', VALVE_NEVER);
+    struct sleeper woken = sleeper('w', VALVE_NEVER), short_of_time = sleeper('s', future);
+    struct sleeper *sleepers[] = {&cancelled, &late, &woken, &short_of_time};
+
+    for (unsigned i = 0; i < 4; i++) {
+        start(sleep_once, sleepers[i]);
+        valve_fiber_shield(sleepers[i]->fiber, true);
+        valve_fiber_set_deadline(sleepers[i]->fiber, future - 1);
+    }
+    valve_fiber_cancel(cancelled.fiber);
+    valve_fiber_cancel(woken.fiber);
+    ck_assert_uint_eq(valve_scheduler_run(scheduler, future - 1), 0);
+    valve_fiber_wake(woken.fiber);
+    ck_assert_uint_eq(valve_scheduler_run(scheduler, future), 2);
+    ck_assert_int_eq(woken.result, 0);
+    ck_assert_int_eq(short_of_time.result, -ETIMEDOUT);
+    valve_fiber_shield(cancelled.fiber, false);
+    valve_fiber_shield(late.fiber, false);
+    ck_assert_uint_eq(valve_scheduler_run(scheduler, future), 2);
+    ck_assert_int_eq(cancelled.result, -ECANCELED);
+    ck_assert_int_eq(late.result, -ETIMEDOUT);
+}
+END_TEST
+
 static void set_own_deadline_and_sleep(void *argument)
 {
     valve_fiber_set_deadline(valve_fiber_current(), future);
@@ -618,8 +644,8 @@ int main(void)
               deadlines_expire_in_order, equal_deadlines_expire_in_the_order_of_waiting,
               deadline_that_has_passed_does_not_suspend, wake_forgets_the_deadline,
               cancellation_stays, running_fiber_can_be_cancelled,
-              wake_outranks_cancel_outranks_deadline, own_deadline_bounds_every_wait,
-              own_deadline_concerns_the_present_wait);
+              wake_outranks_cancel_outranks_deadline, shield_puts_off_cancel_and_own_deadline,
+              own_deadline_bounds_every_wait, own_deadline_concerns_the_present_wait);
     ADD_TESTS(suite, "wait queue", queue_wakes_in_turn, queue_wakes_the_one_that_is_named,
               queue_is_left_on_cancel_and_deadline,
               queue_passes_a_wake_by_whoever_leaves_for_another,

@@ -381,7 +381,7 @@ START_TEST(everything_is_given_back)
 }
 END_TEST
 
-/* Behind one that keeps the only thread: who asked for it is gone by the time it could begin. */
+/* Behind one that keeps the only thread: who asked for it wants it no more when it could begin. */
 START_TEST(a_job_that_is_owed_is_done)
 {
     const enum end end = (enum end)_i;
@@ -395,22 +395,42 @@ START_TEST(a_job_that_is_owed_is_done)
     peer = peer_connect(rig.address);
     send_there(&peer, &(struct place){"owed", 0, false}, end);
     make_end(&peer, end);
-    if (end == CANCEL_COMES)
-        expect_refusal(&peer, "cancelled");
-    else if (end != DEADLINE_PASSES)
-        await_told(&other, "calls", 1); /* the one at the gate */
+    peer_order_now(&other); /* it has had a turn since */
+    ck_assert_uint_eq(told(&other, "calls"), 2);
     ck_assert_uint_eq(tally_get(&worked), 0);
     tally_add(&gate);
     peer_expect_done(&other, 1, 0);
     tally_await(&worked, 1);
-    if (end == DEADLINE_PASSES) { /* it has waited for it all the same */
+    if (end == DEADLINE_PASSES || end == CANCEL_COMES) { /* it has waited for it all the same */
         peer_expect_done(&peer, 1, 0);
-        peer_close(&peer);
-    } else if (end == CANCEL_COMES) {
         peer_close(&peer);
     }
     await_told(&other, "jobs", 0);
+    await_told(&other, "calls", 0);
     rig_end(&rig, &other);
+}
+END_TEST
+
+/* The server stops, and does not wait for what keeps the call. */
+START_TEST(a_cut_is_heard_where_a_job_is_owed)
+{
+    const uint64_t begin = valve_deadline(0);
+    struct peer peer, other;
+
+    rig.options.drain_timeout = 10 * MILLISECOND;
+    rig_start(&rig);
+    other = peer_connect(rig.address);
+    peer_order(&other, 1, "job");
+    tally_await(&at_gate, 1);
+    peer = peer_connect(rig.address);
+    send_there(&peer, &(struct place){"owed", 0, false}, CLIENT_CLOSES);
+    peer_close(&peer);
+    valve_server_stop(rig.server);
+    peer_expect_end(&other);
+    tally_add(&gate);
+    ck_assert_int_eq(rig_join(&rig), -ETIMEDOUT);
+    ck_assert_uint_lt(valve_deadline(0) - begin, 10000 * MILLISECOND); /* io_timeout is 30 s */
+    peer_close(&other);
 }
 END_TEST
 
@@ -449,6 +469,7 @@ int main(void)
     tcase_set_timeout(tests, 60);
     tcase_add_loop_test(tests, everything_is_given_back, 0, PLACES * ENDS);
     tcase_add_loop_test(tests, a_job_that_is_owed_is_done, 0, ENDS);
+    tcase_add_test(tests, a_cut_is_heard_where_a_job_is_owed);
     tcase_add_test(tests, a_cancel_behind_many_is_heard);
     suite_add_tcase(suite, tests);
     srunner_run_all(runner, CK_NORMAL);

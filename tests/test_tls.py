@@ -146,28 +146,28 @@ class Clients(unittest.TestCase):
             self.assertEqual(cbor2.load(program.stdout), [1, {"Content": b"small"}])
             program.terminate()
 
-    def test_new_keys(self):
-        """KeyUpdate, of the client and on demand of the server, between requests."""
-        program = subprocess.Popen(
-            ["openssl", "s_client", "-connect", self.server.tcp_address, "-CAfile", CA.certificate,
-             "-cert", ALICE[0], "-key", ALICE[1], "-alpn", tls.ALPN], stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    @rows([("before a request", 1, False), ("on both sides", 1, True), ("some", 30, False)])
+    def test_new_keys(self, count, both):
+        """KeyUpdate and a request in one piece: what is behind it is seen."""
+        request, reply = cbor2.dumps([1, {"Get": "small"}]), cbor2.dumps([1, {"Content": b"small"}])
+        with tls.Renewing(self.server.tcp_address, CA, ALICE) as client:
+            for _ in range(3):
+                for _ in range(count):
+                    client.renew(both)
+                client.write(request)
+                client.flush()
+                self.assertEqual(client.read(len(reply)), reply)
 
-        def expect(text):
-            seen = b""
-            while text not in seen:
-                piece = os.read(program.stdout.fileno(), 65536)
-                self.assertTrue(piece, seen)
-                seen += piece
-
-        with program:
-            expect(b"---\n")
-            for command in b"k\n", b"K\n", b"k\n":  # the first letter of what it reads counts
-                os.write(program.stdin.fileno(), command)
-                expect(b"KEYUPDATE")
-                os.write(program.stdin.fileno(), cbor2.dumps([1, {"Get": "small"}]))
-                expect(cbor2.dumps([1, {"Content": b"small"}]))
-            program.terminate()
+    def test_nothing_but_new_keys(self):
+        """Whoever sends these without end has them end; others are served meanwhile."""
+        with tls.Renewing(self.server.tcp_address, CA, ALICE) as client, \
+                self.server.connect_tls() as other, contextlib.suppress(ConnectionError):
+            for _ in range(100):
+                for _ in range(100):
+                    client.renew()
+                client.flush()
+                self.assertEqual(other.ask({"Get": "small"}), {"Content": b"small"})
+            self.fail("it goes on")
 
     def test_a_client_that_does_not_read(self):
         with Secured(settings={"limits": {"send_timeout": "1s"}}) as server:

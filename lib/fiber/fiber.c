@@ -88,6 +88,7 @@ int valve_fiber_start(struct valve_scheduler *scheduler, void (*entry)(void *arg
     fiber->suspended = false;
     fiber->woken = false;
     fiber->cancelled = false;
+    fiber->shielded = false;
     fiber->scheduler = scheduler;
     fiber->entry = entry;
     fiber->argument = argument;
@@ -123,13 +124,18 @@ static bool has_passed(const struct valve_scheduler *scheduler, uint64_t deadlin
     return deadline != VALVE_NEVER && (deadline <= scheduler->now || deadline <= valve_clock_now());
 }
 
+static bool is_over(const struct valve_fiber *fiber)
+{
+    return fiber->cancelled && !fiber->shielded;
+}
+
 int valve_fiber_wait(uint64_t deadline)
 {
     struct valve_fiber *fiber = valve_running;
 
     assert(fiber);
-    if (!fiber->woken && !fiber->cancelled) {
-        uint64_t earliest = earlier(deadline, fiber->deadline);
+    if (!fiber->woken && !is_over(fiber)) {
+        uint64_t earliest = fiber->shielded ? deadline : earlier(deadline, fiber->deadline);
 
         if (has_passed(fiber->scheduler, earliest))
             return -ETIMEDOUT;
@@ -143,7 +149,7 @@ int valve_fiber_wait(uint64_t deadline)
         fiber->woken = false;
         return 0;
     }
-    return fiber->cancelled ? -ECANCELED : -ETIMEDOUT;
+    return is_over(fiber) ? -ECANCELED : -ETIMEDOUT;
 }
 
 static void make_runnable(struct valve_fiber *fiber)
@@ -173,7 +179,18 @@ void valve_fiber_cancel(struct valve_fiber *fiber)
 {
     assert(valve_scheduler_is_mine(fiber->scheduler));
     fiber->cancelled = true;
-    make_runnable(fiber);
+    if (!fiber->shielded)
+        make_runnable(fiber);
+}
+
+void valve_fiber_shield(struct valve_fiber *fiber, bool is_shielded)
+{
+    assert(valve_scheduler_is_mine(fiber->scheduler));
+    fiber->shielded = is_shielded;
+    if (is_over(fiber))
+        make_runnable(fiber);
+    else
+        valve_fiber_set_deadline(fiber, fiber->deadline);
 }
 
 bool valve_fiber_cancelled(const struct valve_fiber *fiber)
@@ -190,7 +207,7 @@ void valve_fiber_set_deadline(struct valve_fiber *fiber, uint64_t deadline)
     if (!fiber->suspended)
         return;
     valve_deadlines_remove(deadlines, fiber);
-    deadline = earlier(deadline, fiber->wait_deadline);
+    deadline = fiber->shielded ? fiber->wait_deadline : earlier(deadline, fiber->wait_deadline);
     if (deadline != VALVE_NEVER)
         valve_deadlines_add(deadlines, fiber, deadline);
 }

@@ -123,6 +123,12 @@ void valve_fiber_cancel(struct valve_fiber *fiber);
 bool valve_fiber_cancelled(const struct valve_fiber *fiber);
 
 /*
+ * While a fiber is shielded, neither its cancellation nor its own deadline ends its waits. Both are
+ * remembered, and do when it no longer is.
+ */
+void valve_fiber_shield(struct valve_fiber *fiber, bool is_shielded);
+
+/*
  * A deadline for every wait of this fiber from now on, the one it is suspended in included;
  * VALVE_NEVER (the default) takes it away.
  */

@@ -25,6 +25,7 @@ struct valve_fiber {
     bool suspended;
     bool woken; /* a wake that no wait has returned yet */
     bool cancelled;
+    bool shielded;
     struct valve_scheduler *scheduler;
     struct valve_fiber
         *resumer; /* while running: who switched here; NULL: the thread's own stack */

@@ -73,8 +73,11 @@ static int refuse_bad_request(struct valve_worker *worker, struct valve_connecti
 void valve_call_cancel(struct valve_connection *connection, uint32_t id)
 {
     for (struct valve_call *call = connection->calls; call != NULL; call = call->next)
-        if (id == 0 || (call->id == id && call->stage < VALVE_CALL_BEGUN))
+        if (id == 0 || (call->id == id && call->stage < VALVE_CALL_BEGUN)) {
             valve_fiber_cancel(call->fiber);
+            if (call->worker->is_cut)
+                valve_fiber_shield(call->fiber, false);
+        }
 }
 
 static void call_begin(struct valve_call *call)

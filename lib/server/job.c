@@ -108,14 +108,11 @@ static int run(struct valve_call *call, struct valve_job *job)
 
 int valve_call_run(struct valve_call *call, struct valve_job *job)
 {
-    uint64_t own_deadline = valve_fiber_deadline(call->fiber);
     int r;
 
-    if (!job->is_owed)
-        return run(call, job);
-    valve_fiber_set_deadline(call->fiber, VALVE_NEVER);
+    valve_fiber_shield(call->fiber, job->is_owed && !call->worker->is_cut);
     r = run(call, job);
-    valve_fiber_set_deadline(call->fiber, own_deadline);
+    valve_fiber_shield(call->fiber, false);
     return r;
 }
 

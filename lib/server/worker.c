@@ -207,13 +207,20 @@ static void on_stop(struct valve_message *message)
     for_each_connection(worker, valve_connection_stop);
 }
 
+/* Also one that is broken already, but has calls that are not to be disturbed. */
+static void cut(struct valve_worker *worker, struct valve_connection *connection)
+{
+    valve_connection_break(worker, connection);
+    valve_call_cancel(connection, 0);
+}
+
 static void on_cut(struct valve_message *message)
 {
     struct valve_worker *worker = (struct valve_worker *)((char *)message -
                                                           offsetof(struct valve_worker, cut));
 
     worker->stopping = worker->is_cut = true;
-    for_each_connection(worker, valve_connection_break);
+    for_each_connection(worker, cut);
 }
 
 /*

@@ -22,6 +22,7 @@ struct valve_error;
     FUNCTION(ASN1_STRING_to_UTF8)                   \
     FUNCTION(BIO_clear_flags)                       \
     FUNCTION(BIO_ctrl)                              \
+    FUNCTION(BIO_get_callback_arg)                  \
     FUNCTION(BIO_int_ctrl)                          \
     FUNCTION(BIO_meth_get_create)                   \
     FUNCTION(BIO_meth_get_ctrl)                     \
@@ -35,6 +36,8 @@ struct valve_error;
     FUNCTION(BIO_meth_set_write)                    \
     FUNCTION(BIO_new)                               \
     FUNCTION(BIO_s_socket)                          \
+    FUNCTION(BIO_set_callback_arg)                  \
+    FUNCTION(BIO_set_callback_ex)                   \
     FUNCTION(BIO_set_flags)                         \
     FUNCTION(BIO_sock_should_retry)                 \
     FUNCTION(CRYPTO_free)                           \
@@ -65,6 +68,7 @@ struct valve_error;
     FUNCTION(SSL_get0_param)                        \
     FUNCTION(SSL_get0_peer_certificate)             \
     FUNCTION(SSL_get_error)                         \
+    FUNCTION(SSL_get_rbio)                          \
     FUNCTION(SSL_get_verify_result)                 \
     FUNCTION(SSL_get_wbio)                          \
     FUNCTION(SSL_has_pending)                       \
@@ -76,6 +80,7 @@ struct valve_error;
     FUNCTION(SSL_set_bio)                           \
     FUNCTION(SSL_set_connect_state)                 \
     FUNCTION(SSL_set_fd)                            \
+    FUNCTION(SSL_set_msg_callback)                  \
     FUNCTION(SSL_shutdown)                          \
     FUNCTION(SSL_write_ex)                          \
     FUNCTION(TLS_client_method)                     \
@@ -107,6 +112,7 @@ int valve_openssl_load(struct valve_error *ret_error);
 #define ASN1_STRING_to_UTF8                valve_openssl.ASN1_STRING_to_UTF8
 #define BIO_clear_flags                    valve_openssl.BIO_clear_flags
 #define BIO_ctrl                           valve_openssl.BIO_ctrl
+#define BIO_get_callback_arg               valve_openssl.BIO_get_callback_arg
 #define BIO_int_ctrl                       valve_openssl.BIO_int_ctrl
 #define BIO_meth_get_create                valve_openssl.BIO_meth_get_create
 #define BIO_meth_get_ctrl                  valve_openssl.BIO_meth_get_ctrl
@@ -120,6 +126,8 @@ int valve_openssl_load(struct valve_error *ret_error);
 #define BIO_meth_set_write                 valve_openssl.BIO_meth_set_write
 #define BIO_new                            valve_openssl.BIO_new
 #define BIO_s_socket                       valve_openssl.BIO_s_socket
+#define BIO_set_callback_arg               valve_openssl.BIO_set_callback_arg
+#define BIO_set_callback_ex                valve_openssl.BIO_set_callback_ex
 #define BIO_set_flags                      valve_openssl.BIO_set_flags
 #define BIO_sock_should_retry              valve_openssl.BIO_sock_should_retry
 #define CRYPTO_free                        valve_openssl.CRYPTO_free
@@ -150,6 +158,7 @@ int valve_openssl_load(struct valve_error *ret_error);
 #define SSL_get0_param                     valve_openssl.SSL_get0_param
 #define SSL_get0_peer_certificate          valve_openssl.SSL_get0_peer_certificate
 #define SSL_get_error                      valve_openssl.SSL_get_error
+#define SSL_get_rbio                       valve_openssl.SSL_get_rbio
 #define SSL_get_verify_result              valve_openssl.SSL_get_verify_result
 #define SSL_get_wbio                       valve_openssl.SSL_get_wbio
 #define SSL_has_pending                    valve_openssl.SSL_has_pending
@@ -161,6 +170,7 @@ int valve_openssl_load(struct valve_error *ret_error);
 #define SSL_set_bio                        valve_openssl.SSL_set_bio
 #define SSL_set_connect_state              valve_openssl.SSL_set_connect_state
 #define SSL_set_fd                         valve_openssl.SSL_set_fd
+#define SSL_set_msg_callback               valve_openssl.SSL_set_msg_callback
 #define SSL_shutdown                       valve_openssl.SSL_shutdown
 #define SSL_write_ex                       valve_openssl.SSL_write_ex
 #define TLS_client_method                  valve_openssl.TLS_client_method

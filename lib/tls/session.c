@@ -19,6 +19,8 @@ struct valve_tls_session {
     SSL *ssl;
     struct valve_certificate *certificate; /* the other side's, once it was verified, or NULL */
     bool kernel_sends;
+    unsigned reads;      /* of the socket that the present call may still make */
+    unsigned updates;    /* of keys by the other side, since bytes came */
     const char *problem; /* static, or NULL */
 };
 
@@ -68,6 +70,59 @@ static int set_quiet_socket(SSL *ssl, int socket)
     return 1;
 }
 
+/* ---- What one call may take ------------------------------------------------------------------ */
+
+/*
+ * OpenSSL reads on behind messages that carry no data, so that who sends nothing but new keys could
+ * keep a thread in SSL_read(). So a call reads a few times and is told then that there is no more,
+ * though there may be, of which the socket tells; and some updates of keys in a row are enough.
+ */
+#define READS        4
+#define MOST_UPDATES 32
+
+static long before_read(BIO *bio, int operation, const char *data, size_t size, int argument,
+                        long other, int result, size_t *taken)
+{
+    struct valve_tls_session *session = (struct valve_tls_session *)BIO_get_callback_arg(bio);
+
+    (void)data;
+    (void)size;
+    (void)argument;
+    (void)other;
+    (void)taken;
+    if (operation != BIO_CB_READ)
+        return result;
+    if (session->reads > 0 && session->updates <= MOST_UPDATES) {
+        session->reads--;
+        return result;
+    }
+    BIO_clear_retry_flags(bio);
+    BIO_set_retry_read(bio);
+    return -1;
+}
+
+static void on_message(int is_written, int version, int type, const void *message, size_t size,
+                       SSL *ssl, void *context)
+{
+    struct valve_tls_session *session = context;
+
+    (void)version;
+    (void)ssl;
+    if (!is_written && type == SSL3_RT_HANDSHAKE && size > 0 &&
+        *(const uint8_t *)message == SSL3_MT_KEY_UPDATE)
+        session->updates++;
+}
+
+static void set_bounds(struct valve_tls_session *session)
+{
+    BIO *bio = SSL_get_rbio(session->ssl);
+
+    BIO_set_callback_arg(bio, (char *)session);
+    BIO_set_callback_ex(bio, before_read);
+    SSL_set_msg_callback(session->ssl, on_message);
+    SSL_set_msg_callback_arg(session->ssl, session);
+}
+
 /* ---- Beginning and end ----------------------------------------------------------------------- */
 
 static int set_socket(SSL *ssl, const struct valve_tls *tls, int socket)
@@ -88,6 +143,7 @@ int valve_tls_session_new(const struct valve_tls *tls, int socket,
         valve_tls_session_free(session);
         return -ENOMEM;
     }
+    set_bounds(session);
     if (tls->is_server)
         SSL_set_accept_state(session->ssl);
     else
@@ -191,6 +247,7 @@ int valve_tls_session_shake(struct valve_tls_session *session, short *ret_events
 
     ERR_clear_error();
     errno = 0;
+    session->reads = READS;
     result = SSL_do_handshake(session->ssl);
     error = errno;
     if (result == 1)
@@ -218,10 +275,17 @@ ssize_t valve_tls_session_read(struct valve_tls_session *session, void *data, si
 
     ERR_clear_error();
     errno = 0;
+    session->reads = READS;
     result = SSL_read_ex(session->ssl, data, size, &taken);
-    if (result == 1)
-        return (ssize_t)taken;
     r = errno;
+    if (session->updates > MOST_UPDATES) {
+        session->problem = "the other end does nothing but change its keys";
+        return -EPROTO;
+    }
+    if (result == 1) {
+        session->updates = 0;
+        return (ssize_t)taken;
+    }
     if (SSL_get_error(session->ssl, result) == SSL_ERROR_ZERO_RETURN)
         return 0;
     r = verdict(session, result, r, &events);
@@ -263,6 +327,7 @@ int valve_tls_session_end(struct valve_tls_session *session)
     int result, r = 0;
 
     ERR_clear_error();
+    session->reads = READS;
     result = SSL_shutdown(session->ssl);
     if (result < 0 && SSL_get_error(session->ssl, result) == SSL_ERROR_WANT_WRITE)
         r = -EAGAIN;

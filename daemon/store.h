@@ -161,6 +161,12 @@ int store_root(const struct store *store);
 /* Whether it is on a file system that depends on others than the kernel, and may go and come. */
 bool store_is_remote(const struct store *store);
 
+/*
+ * Whether the offset at which the entries of a directory go on keeps its meaning when the directory
+ * is opened anew, whatever has come and gone in it. May wait.
+ */
+bool store_keeps_offsets(int descriptor);
+
 /* Whether links are followed. */
 bool store_follows_links(const struct store *store);
 

@@ -6,6 +6,8 @@
 
 #include <errno.h>
 #include <linux/magic.h>
+#include <stdio.h>
+#include <sys/utsname.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -14,6 +16,7 @@
 struct kind {
     long magic;
     enum store_storage storage;
+    bool keeps_offsets; /* of a directory's entries, when it is opened anew */
 };
 
 /*
@@ -21,19 +24,43 @@ struct kind {
  * FUSE leaves the walk along names to the kernel, but the open, a stat and a close ask its process.
  */
 static const struct kind kinds[] = {
-    {EXT4_SUPER_MAGIC, STORE_LOCAL},  {XFS_SUPER_MAGIC, STORE_LOCAL},
-    {BTRFS_SUPER_MAGIC, STORE_LOCAL}, {F2FS_SUPER_MAGIC, STORE_LOCAL},
-    {TMPFS_MAGIC, STORE_MEMORY},      {RAMFS_MAGIC, STORE_MEMORY},
+    {EXT4_SUPER_MAGIC, STORE_LOCAL, true},  {XFS_SUPER_MAGIC, STORE_LOCAL, true},
+    {BTRFS_SUPER_MAGIC, STORE_LOCAL, true}, {F2FS_SUPER_MAGIC, STORE_LOCAL, true},
+    {NFS_SUPER_MAGIC, STORE_REMOTE, true},  {TMPFS_MAGIC, STORE_MEMORY, true},
+    {RAMFS_MAGIC, STORE_MEMORY, false},
 };
 
-enum store_storage store_storage_of(int descriptor)
+static const struct kind *kind_of(int descriptor)
 {
+    static const struct kind unknown = {0, STORE_REMOTE, false};
     struct statfs status;
 
     if (TEMP_FAILURE_RETRY(fstatfs(descriptor, &status)) < 0)
-        return STORE_REMOTE;
+        return &unknown;
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
         if ((long)status.f_type == kinds[i].magic)
-            return kinds[i].storage;
-    return STORE_REMOTE;
+            return &kinds[i];
+    return &unknown;
+}
+
+enum store_storage store_storage_of(int descriptor)
+{
+    return kind_of(descriptor)->storage;
+}
+
+/* Before Linux 6.6 a tmpfs counted the entries that there are, as ramfs does. */
+static bool is_older_than_6_6(void)
+{
+    struct utsname system;
+    unsigned version = 0, patch = 0;
+
+    return uname(&system) < 0 || sscanf(system.release, "%u.%u", &version, &patch) != 2 ||
+           version < 6 || (version == 6 && patch < 6);
+}
+
+bool store_keeps_offsets(int descriptor)
+{
+    const struct kind *kind = kind_of(descriptor);
+
+    return kind->keeps_offsets && (kind->magic != TMPFS_MAGIC || !is_older_than_6_6());
 }

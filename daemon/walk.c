@@ -211,6 +211,7 @@ static int enter(struct walk *walk)
     if (r < 0)
         return r;
     level.names = walk->names.used;
+    level.is_read_whole = !store_keeps_offsets(level.descriptor);
     walk->levels[walk->depth++] = level;
     return 0;
 }
@@ -249,6 +250,47 @@ static int reopen(struct walk *walk)
 
 /* ---- Entries -------------------------------------------------------------------------- */
 
+/* Whether an entry can be anything that is listed or gone into, by what it tells of itself. */
+static bool is_wanted(const struct walk *walk, const struct dirent64 *entry)
+{
+    return strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0 &&
+           entry->d_type != DT_FIFO && entry->d_type != DT_SOCK && entry->d_type != DT_CHR &&
+           entry->d_type != DT_BLK && !store_hides(walk->store, entry->d_name);
+}
+
+static int remember_entries(struct walk *walk, size_t size)
+{
+    int r = 0;
+
+    for (size_t next = 0; next < size && r == 0;) {
+        const struct dirent64 *entry = (const void *)(walk->entries + next);
+
+        if (is_wanted(walk, entry))
+            r = remember(walk, entry->d_name);
+        next += entry->d_reclen;
+    }
+    return r;
+}
+
+/*
+ * Where offsets only count the entries that there are, a directory that is closed and read on would
+ * be read on elsewhere if one was removed meanwhile. All its names are remembered instead.
+ */
+static int read_whole(struct walk *walk)
+{
+    struct level *level = last_level(walk);
+    ssize_t size;
+    int r = lseek(level->descriptor, 0, SEEK_SET) < 0 ? -errno : 0;
+
+    walk->names.used = level->names; /* this may be another try */
+    while (r == 0 && (size = getdents64(level->descriptor, walk->entries, ENTRIES_SIZE)) != 0)
+        r = size < 0 ? -errno : remember_entries(walk, (size_t)size);
+    if (r < 0 && r != -ENOENT && r != -ESTALE)
+        return store_verdict(r);
+    level->ended = true;
+    return 0;
+}
+
 static int read_entries(struct walk *walk)
 {
     struct level *level = last_level(walk);
@@ -256,6 +298,8 @@ static int read_entries(struct walk *walk)
 
     if (level->descriptor < 0)
         return reopen(walk);
+    if (level->is_read_whole)
+        return read_whole(walk);
     size = getdents64(level->descriptor, walk->entries, sizeof walk->entries);
     if (size < 0 && errno != ENOENT && errno != ESTALE)
         return store_verdict(-errno);
@@ -297,7 +341,7 @@ static int list_file(struct walk *walk)
 
 /*
  * Goes into the subdirectory that was remembered last. It stays remembered if it cannot be now.
- * What a scope begins with can be a file.
+ * What a scope begins with can be a file, and so can what a directory that was read whole had.
  */
 static int descend(struct walk *walk)
 {
@@ -343,10 +387,7 @@ static int take_entry(struct walk *walk, const struct dirent64 *entry)
 {
     int r;
 
-    if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
-        return 0;
-    if (entry->d_type == DT_FIFO || entry->d_type == DT_SOCK || entry->d_type == DT_CHR ||
-        entry->d_type == DT_BLK || store_hides(walk->store, entry->d_name))
+    if (!is_wanted(walk, entry))
         return 0;
     if (entry->d_type == DT_DIR)
         return remember(walk, entry->d_name);

@@ -15,11 +15,12 @@
 /* A directory between the root and where the walk is. */
 struct level {
     struct store_identity identity;
-    int descriptor;   /* -1: closed */
-    bool ended;       /* there are no more entries to read, or it is gone */
-    off_t offset;     /* where its entries go on, when it is closed */
-    size_t path_size; /* bytes of walk->path that name it */
-    size_t names;     /* offset in walk->names of its subdirectories still to be walked */
+    int descriptor;     /* -1: closed */
+    bool ended;         /* there are no more entries to read, or it is gone */
+    bool is_read_whole; /* at once, since it cannot be closed and read on */
+    off_t offset;       /* where its entries go on, when it is closed */
+    size_t path_size;   /* bytes of walk->path that name it */
+    size_t names;       /* offset in walk->names of its subdirectories still to be walked */
 };
 
 /* Text that grows and shrinks at its end. */
@@ -41,7 +42,8 @@ struct walk {
 
     /*
      * The subdirectories found in the entries that were read last, each terminated, of all levels:
-     * those of the last level are at the end. A level has at most one buffer's worth of them.
+     * those of the last level are at the end. A level has at most one buffer's worth of them, or,
+     * where it is read whole, all its entries.
      */
     struct names names;
 

@@ -11,6 +11,9 @@
 /* Fewer bytes of entries than this are looked at sooner than given away. */
 #define ENTRIES_SHARED 8192
 
+/* Bytes of names that are given at once: workers copy them. */
+#define NAMES_SHARED ((size_t)64 * 1024)
+
 static const struct level *last_level(const struct walk *walk)
 {
     return &walk->levels[walk->depth - 1];
@@ -38,17 +41,23 @@ static bool has_other_work(const struct walk *walk, size_t level)
            !last_level(walk)->ended;
 }
 
-/* How many bytes of a level's names to give: of half of them, or of the only one. 0: none. */
+/*
+ * Where, in a level's names, those begin that are to be given: half of them, the last ones, so that
+ * little has to be moved, and no more than somebody is busy with for a while; or the only one. At
+ * their end: none.
+ */
 static size_t names_to_give(const struct walk *walk, size_t level)
 {
     const char *names = walk->names.data + walk->levels[level].names;
     size_t size = names_end(walk, level) - walk->levels[level].names;
-    size_t half = (size - 1) / 2;
+    size_t start = size - (size / 2 < NAMES_SHARED ? size / 2 : NAMES_SHARED);
 
-    half += strlen(names + half) + 1;
-    if (half == size)
-        half = strlen(names) + 1;
-    return half < size || has_other_work(walk, level) ? half : 0;
+    while (start < size && names[start - 1] != '\0')
+        start++;
+    if (start == size) /* that was within the last */
+        for (start--; start > 0 && names[start - 1] != '\0';)
+            start--;
+    return start > 0 || has_other_work(walk, level) ? start : size;
 }
 
 static bool has_entries_to_give(const struct walk *walk)
@@ -60,13 +69,16 @@ bool walk_can_share(const struct walk *walk)
 {
     size_t level = level_with_names(walk);
 
-    return level < walk->depth ? names_to_give(walk, level) > 0 : has_entries_to_give(walk);
+    if (level == walk->depth)
+        return has_entries_to_give(walk);
+    return walk->levels[level].names + names_to_give(walk, level) < names_end(walk, level);
 }
 
 /* The taker opens each by its path: it never needs the directory that they are in. */
 static bool give_names(struct walk *giver, struct walk *taker, size_t level)
 {
-    size_t start = giver->levels[level].names, size = names_to_give(giver, level);
+    size_t start = giver->levels[level].names + names_to_give(giver, level);
+    size_t size = names_end(giver, level) - start;
     struct names *names = &giver->names;
 
     if (size == 0 || walk_grow((void **)&taker->names.data, &taker->names.room, 0, size, 1) < 0 ||

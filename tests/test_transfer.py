@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: MIT
 """Replies that are larger than any buffer: their content, and the memory that they take."""
+import collections
 import hashlib
 import itertools
 import os
 import subprocess
 import threading
 import unittest
+
+import cbor2
 
 import support
 from support import GIB, MIB
@@ -108,6 +111,37 @@ class LongList(unittest.TestCase):
         # find writes seconds with ten digits of a fraction, the last of which is always 0.
         found = sorted(line.replace(".", "")[:-1] for line in found.splitlines())
         self.assertTrue(listed == found)
+
+
+@support.expand
+class ListOfAShrinkingDirectory(unittest.TestCase):
+    """What is drained while it is listed."""
+
+    COUNT = 20_000
+
+    @support.rows([("here", None), ("where offsets only count entries", "ramfs")])
+    def test_what_stays_is_listed_once(self, kind):
+        root = support.scratch(self) / "root"
+        root.mkdir()
+        if kind:
+            if subprocess.run(["mount", "-t", kind, "none", root], check=False,
+                              stderr=subprocess.DEVNULL).returncode != 0:
+                self.skipTest("nothing can be mounted")
+            self.addCleanup(subprocess.run, ["umount", root], check=True)
+        (root / "d").mkdir()
+        names = [f"d/{'long' * 25}{number}" for number in range(self.COUNT)]
+        for name in names:
+            (root / name).touch()
+        with support.Server(root) as server, server.connect() as wire:
+            wire.request(1, "ListAll")
+            begin = wire.read(64 * 1024)  # much more is behind it than buffers hold
+            for name in names[::2]:
+                (root / name).unlink()
+            wire.finish()
+            reply = cbor2.loads(begin + wire.read(GIB))
+        listed = collections.Counter(file["path"] for file in reply[1]["List"])
+        self.assertEqual([name for name in names[1::2] if listed[name] != 1], [])
+        self.assertEqual(max(listed.values()), 1)
 
 
 class ListOfAMovingTree(unittest.TestCase):

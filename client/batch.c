@@ -76,8 +76,7 @@ static void report_unanswered(struct batch *batch)
         struct batch_item *item = &batch->items[(batch->first + i) % batch->calls->window];
 
         if (!item->done)
-            batch_item_fail(item, batch->session->tally.ended,
-                            "unanswered: the outcome is unknown");
+            batch_item_fail(item, STATUS_CONNECTION, "unanswered: the outcome is unknown");
     }
     report_done(batch);
 }
@@ -124,14 +123,23 @@ static int start(struct batch *batch, const char *name, size_t size)
     return r;
 }
 
-/* Fills the window. Whatever keeps it from being filled ends the asking, not the receiving. */
+/*
+ * Fills the window. Whatever keeps it from being filled ends the asking, not the receiving. Whoever
+ * writes the names is waited for only when all that he has written was asked and answered.
+ */
 static void fill(struct batch *batch)
 {
     while (!batch->names_ended && batch->count < batch->calls->window) {
         const char *name = NULL;
         size_t size = 0;
-        int r = names_next(&batch->names, &name, &size);
+        int r = names_next(&batch->names, false, &name, &size);
 
+        if (r == -EAGAIN && batch->count > 0)
+            return;
+        if (r == -EAGAIN) {
+            (void)output_flush(&batch->session->output);
+            r = names_next(&batch->names, true, &name, &size);
+        }
         if (r < 0) {
             complain("%s: %s", batch->session->options->files_from, strerrordesc_np(-r));
             tally_end(&batch->session->tally, STATUS_LOCAL);
@@ -176,7 +184,7 @@ static void pump(struct batch *batch)
     }
     if (r == 0)
         r = batch->start_error;
-    if (session_goes_on(session) && r < 0)
+    if (session->output.error == 0 && r < 0)
         session_fail(session, r);
     if (session->output.error == 0)
         report_unanswered(batch);

@@ -25,7 +25,7 @@ static int add_given(struct session *session, struct load_valve *valve)
     size_t size = 0;
     int r = names_open(&names, session->options);
 
-    while (r == 0 && (r = names_next(&names, &name, &size)) > 0)
+    while (r == 0 && (r = names_next(&names, true, &name, &size)) > 0)
         r = load_valve_add(valve, name, size);
     if (r < 0)
         cannot_add(session, r, name, size);

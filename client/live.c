@@ -34,14 +34,15 @@ bool live_is_possible(void)
     return isatty(STDOUT_FILENO) && kind != NULL && strcmp(kind, "dumb") != 0;
 }
 
-/* A signal lets the terminal be put right first. */
+/* A signal lets the terminal be put right first. One that is ignored, as by nohup(1), stays so. */
 void live_catch_signals(void)
 {
     static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
-    struct sigaction action = {.sa_handler = end_it};
+    struct sigaction action = {.sa_handler = end_it}, old;
 
     for (unsigned i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
-        sigaction(numbers[i], &action, NULL);
+        if (sigaction(numbers[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN)
+            sigaction(numbers[i], &action, NULL);
 }
 
 void live_begin(void)

@@ -83,7 +83,8 @@ bool load_connection_ask(struct load_connection *connection, struct load_shared 
     connection->slots[slot].begun = begun;
     connection->taken++;
     connection->end += size;
-    shared->in_flight++;
+    if (shared->in_flight++ == 0)
+        shared->last_bytes = now(); /* nobody was to say anything until now */
     return true;
 }
 
@@ -221,10 +222,14 @@ static int receive_once(struct load_connection *connection, struct load_shared *
 int load_connection_receive(struct load_connection *connection, struct load_shared *shared,
                             uint64_t *ret_time, const char **ret_problem)
 {
+    uint64_t before;
     int r;
 
-    do /* under TLS: until nothing is left of which the socket will not tell */
+    /* Under TLS: until nothing whole is left of which the socket will not tell. */
+    do {
+        before = shared->result->bytes;
         r = receive_once(connection, shared, ret_time, ret_problem);
-    while (r == 0 && connection->tls != NULL && valve_tls_session_has_more(connection->tls));
+    } while (r == 0 && shared->result->bytes > before && connection->tls != NULL &&
+             valve_tls_session_has_more(connection->tls));
     return r;
 }

@@ -43,11 +43,30 @@ static int open_directory(const char *path)
     return directory < 0 ? -errno : directory;
 }
 
-static int open_or_make(const char *path)
+/* Has the name of a directory that was made reach the disk. */
+static int sync_name(int directory)
 {
-    if (mkdir(path, 0777) < 0 && errno != EEXIST)
+    int parent = openat(directory, "..", OPEN_DIR);
+    int r = parent < 0 || fsync(parent) < 0 ? -errno : 0;
+
+    if (parent >= 0)
+        close(parent);
+    return r;
+}
+
+static int open_or_make(const char *path, bool sync)
+{
+    bool is_new = mkdir(path, 0777) == 0;
+    int directory, r = 0;
+
+    if (!is_new && errno != EEXIST)
         return -errno;
-    return open_directory(path);
+    directory = open_directory(path);
+    if (directory >= 0 && is_new && sync)
+        r = sync_name(directory);
+    if (r < 0)
+        close(directory);
+    return r < 0 ? r : directory;
 }
 
 /* The directory that a file is in, by its path. */
@@ -87,7 +106,7 @@ int place_open(struct place *place, const struct options *options)
         place->root = open_parent(place->output);
         break;
     case PLACE_DIRECTORY:
-        place->root = open_or_make(place->output);
+        place->root = open_or_make(place->output, place->sync);
         break;
     }
     return place->root < 0 ? place->root : 0;

@@ -248,6 +248,24 @@ class Commands(Case):
         printed = self.run_it("size", "--json", *names).splitlines()
         self.assertEqual([json.loads(line)["path"] for line in printed], names)
 
+    def test_names_that_come_one_by_one(self):
+        """Each is asked about when it comes, half a line is waited for, and no end of line is needed."""
+        with subprocess.Popen([*support.WRAPPER, support.VALVECTL, "-H", self.address, "exists",
+                               "--files-from", "-"], stdin=subprocess.PIPE,
+                              stdout=subprocess.PIPE) as process:
+            for pieces in (b"hello.txt\n",), (b"not", b"hing\nhello.txt\n"), (b"x" * 5000, b"\n"):
+                for piece in pieces:
+                    process.stdin.write(piece)
+                    process.stdin.flush()
+                for name in b"".join(pieces).splitlines():
+                    if len(name) < 4096:
+                        answer = b"yes" if name == b"hello.txt" else b"no"
+                        self.assertEqual(process.stdout.readline(), answer + b"\t" + name + b"\n")
+            process.stdin.write(b"hello.txt")
+            process.stdin.close()
+            self.assertEqual(process.stdout.readline(), b"yes\thello.txt\n")
+        self.assertEqual(process.returncode, SOME)
+
     def test_files_from(self):
         (self.here / "names").write_text("hello.txt\nwith blank\n")
         for arguments, stdin in [(["names"], b""), (["-"], b"hello.txt\nwith blank\n"),

@@ -43,7 +43,7 @@ INFALLIBLE = {
         "sigaddset sigdelset sigemptyset sigfillset __sched_cpufree __ctype_b_loc __ctype_toupper_loc __errno_location "
         "getenv strcpy stpcpy strcat memccpy __sched_cpucount __memcpy_chk stdout stderr",
     "fails only where an argument is no such thing":
-        "clock_gettime clock time inotify_rm_watch isatty pthread_attr_destroy pthread_attr_init "
+        "clock_gettime clock time uname inotify_rm_watch isatty pthread_attr_destroy pthread_attr_init "
         "pthread_once dlsym dlerror "
         "pthread_attr_setdetachstate pthread_condattr_destroy pthread_condattr_init "
         "pthread_condattr_setclock pthread_cond_broadcast pthread_cond_destroy pthread_cond_init "
@@ -54,6 +54,8 @@ INFALLIBLE = {
         "evconnlistener_set_error_cb event_set_log_callback rewinddir getpid gettid geteuid getuid",
     "its one failure is the time that is over, which each caller waits for":
         "pthread_cond_timedwait",
+    "its one failure is that another thread has it, which its caller can do without":
+        "pthread_mutex_trylock",
     "fails by what is let fail inside of it (epoll_wait, epoll_ctl, eventfd, write)":
         "event_base_loop event_base_loopbreak event_active",
     "cannot fail where there is a stack": "getcontext makecontext swapcontext",

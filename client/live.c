@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "session.h"
+#include "signals.h"
 
 #define MILLISECOND UINT64_C(1000000)
 #define CONTROL_C   3
@@ -34,15 +35,12 @@ bool live_is_possible(void)
     return isatty(STDOUT_FILENO) && kind != NULL && strcmp(kind, "dumb") != 0;
 }
 
-/* A signal lets the terminal be put right first. One that is ignored, as by nohup(1), stays so. */
+/* A signal lets the terminal be put right first. */
 void live_catch_signals(void)
 {
-    static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
-    struct sigaction action = {.sa_handler = end_it}, old;
+    const struct sigaction action = {.sa_handler = end_it};
 
-    for (unsigned i = 0; i < sizeof numbers / sizeof numbers[0]; i++)
-        if (sigaction(numbers[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN)
-            sigaction(numbers[i], &action, NULL);
+    signals_handle(&action);
 }
 
 void live_begin(void)

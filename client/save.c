@@ -15,6 +15,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "signals.h"
+
 #define TEMPORARY_ROOM 32
 #define ATTEMPTS       100
 
@@ -24,9 +26,6 @@ static struct {
     int directory;
     char name[TEMPORARY_ROOM];
 } temporary;
-
-static const int signals[] = {SIGINT, SIGTERM, SIGHUP};
-#define SIGNAL_COUNT (sizeof signals / sizeof signals[0])
 
 /* ---- Signals --------------------------------------------------------------------------------- */
 
@@ -39,14 +38,10 @@ static void clean_up(int number)
 
 void save_handle_signals(void)
 {
-    struct sigaction action = {.sa_handler = clean_up, .sa_flags = (int)SA_RESETHAND}, old;
+    struct sigaction action = {.sa_handler = clean_up, .sa_flags = (int)SA_RESETHAND};
 
-    for (size_t i = 0; i < SIGNAL_COUNT; i++)
-        sigaddset(&action.sa_mask, signals[i]);
-    for (size_t i = 0; i < SIGNAL_COUNT; i++) {
-        if (sigaction(signals[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN)
-            (void)sigaction(signals[i], &action, NULL);
-    }
+    signals_add(&action.sa_mask);
+    signals_handle(&action);
 }
 
 static void block_signals(sigset_t *old)
@@ -54,8 +49,7 @@ static void block_signals(sigset_t *old)
     sigset_t set;
 
     sigemptyset(&set);
-    for (size_t i = 0; i < SIGNAL_COUNT; i++)
-        sigaddset(&set, signals[i]);
+    signals_add(&set);
     (void)sigprocmask(SIG_BLOCK, &set, old);
 }
 

@@ -123,7 +123,7 @@ void audit_lose(struct audit *audit, int error)
     count_loss(audit);
     if (pthread_mutex_trylock(&audit->lock) != 0)
         return; /* whoever has it waits for the disk, and will have to complain of that */
-    complain(audit, -error);
+    complain(audit, error);
     pthread_mutex_unlock(&audit->lock);
 }
 

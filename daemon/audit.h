@@ -50,7 +50,10 @@ bool audit_is_required(const struct audit *audit);
  */
 int audit_write(struct audit *audit, const struct audit_entry *entry);
 
-/* A line is lost for want of what it takes to have it written (errno). Any thread; never waits. */
+/*
+ * A line is lost for want of what it takes to have it written: a negative errno. Any thread; never
+ * waits.
+ */
 void audit_lose(struct audit *audit, int error);
 
 /* How many lines could not be written. Any thread. */

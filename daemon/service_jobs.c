@@ -58,7 +58,7 @@ static void task_release(struct valve_job *job)
     struct task *task = (struct task *)job;
 
     if (task->owes_line)
-        audit_lose(task->audit, EBUSY);
+        audit_lose(task->audit, -EBUSY);
     store_close(&task->file);
     free(task->content);
     free(task->peer);
@@ -274,7 +274,7 @@ void jobs_tell_denial(const struct service *service, struct valve_call *call, co
 
     valve_escape(path, size, escaped, sizeof escaped);
     if (task_new(service, call, escaped, VALVE_JOB_METADATA, call_tell_denial, &task) < 0) {
-        audit_lose(service->audit, ENOMEM);
+        audit_lose(service->audit, -ENOMEM);
         return;
     }
     task->audit = service->audit;

@@ -32,6 +32,7 @@ static int probe_kernel(struct store *store)
     if (r == 0 && TEMP_FAILURE_RETRY(fstatfs(store->root, &system)) == 0)
         store->file_system = (long)system.f_type;
     store->storage = store_storage_of(store->root);
+    store->keeps_offsets = store_storage_keeps_offsets(store->root);
     if (r < 0 || store->by_hand)
         return r;
     r = store_resolve(store, ".", O_PATH, 0, &descriptor);

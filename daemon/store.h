@@ -165,7 +165,8 @@ bool store_is_remote(const struct store *store);
  * Whether the offset at which the entries of a directory go on keeps its meaning when the directory
  * is opened anew, whatever has come and gone in it. May wait.
  */
-bool store_keeps_offsets(int descriptor);
+bool store_keeps_offsets(const struct store *store, int descriptor,
+                         const struct store_identity *identity);
 
 /* Whether links are followed. */
 bool store_follows_links(const struct store *store);

@@ -20,6 +20,7 @@ struct store {
     bool by_hand;               /* there is no openat2 */
     bool can_try;               /* there is RESOLVE_CACHED, and storage of which it is of use */
     enum store_storage storage; /* the root's, and its mount's */
+    bool keeps_offsets;         /* the same: of directories' entries */
     struct statx identity;      /* of the root: which mount, which device */
     char **hide;                /* ends with NULL */
 };
@@ -32,6 +33,12 @@ enum {
 
 /* What stands behind a descriptor. May wait. */
 enum store_storage store_storage_of(int descriptor);
+
+/* As store_keeps_offsets(), of any directory. */
+bool store_storage_keeps_offsets(int descriptor);
+
+/* Whether a file with this device is on the file system of the root. */
+bool store_is_on_device_of_root(const struct store *store, dev_t device);
 
 /*
  * Opens what a path leads to beneath the root, with the flags of open(); "." is the root. Raw

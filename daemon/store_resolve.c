@@ -9,6 +9,7 @@
 #include <linux/openat2.h>
 #include <stdio.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "daemon/store_internal.h"
@@ -103,17 +104,23 @@ void store_set_identity(struct store *store, const struct statx *status)
     __atomic_store_n(&identity->stx_dev_minor, status->stx_dev_minor, __ATOMIC_RELAXED);
 }
 
-bool store_is_foreign(const struct store *store, const struct statx *status)
+bool store_is_on_device_of_root(const struct store *store, dev_t device)
 {
     const struct statx *root = &store->identity;
 
+    return device == makedev(__atomic_load_n(&root->stx_dev_major, __ATOMIC_RELAXED),
+                             __atomic_load_n(&root->stx_dev_minor, __ATOMIC_RELAXED));
+}
+
+bool store_is_foreign(const struct store *store, const struct statx *status)
+{
     if (!store->one_filesystem)
         return false;
 #ifdef STATX_MNT_ID
     /* As RESOLVE_NO_XDEV judges: a mount, even of the same file system, is foreign. */
-    if (status->stx_mask & root->stx_mask & STATX_MNT_ID)
-        return status->stx_mnt_id != __atomic_load_n(&root->stx_mnt_id, __ATOMIC_RELAXED);
+    if (status->stx_mask & store->identity.stx_mask & STATX_MNT_ID)
+        return status->stx_mnt_id != __atomic_load_n(&store->identity.stx_mnt_id, __ATOMIC_RELAXED);
 #endif
-    return status->stx_dev_major != __atomic_load_n(&root->stx_dev_major, __ATOMIC_RELAXED) ||
-           status->stx_dev_minor != __atomic_load_n(&root->stx_dev_minor, __ATOMIC_RELAXED);
+    return !store_is_on_device_of_root(store,
+                                       makedev(status->stx_dev_major, status->stx_dev_minor));
 }

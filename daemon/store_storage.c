@@ -58,9 +58,18 @@ static bool is_older_than_6_6(void)
            version < 6 || (version == 6 && patch < 6);
 }
 
-bool store_keeps_offsets(int descriptor)
+bool store_storage_keeps_offsets(int descriptor)
 {
     const struct kind *kind = kind_of(descriptor);
 
     return kind->keeps_offsets && (kind->magic != TMPFS_MAGIC || !is_older_than_6_6());
+}
+
+/* Of what is on the root's own device it has been asked once. */
+bool store_keeps_offsets(const struct store *store, int descriptor,
+                         const struct store_identity *identity)
+{
+    return store_is_on_device_of_root(store, identity->device)
+               ? store->keeps_offsets
+               : store_storage_keeps_offsets(descriptor);
 }

@@ -211,7 +211,7 @@ static int enter(struct walk *walk)
     if (r < 0)
         return r;
     level.names = walk->names.used;
-    level.is_read_whole = !store_keeps_offsets(level.descriptor);
+    level.is_read_whole = !store_keeps_offsets(walk->store, level.descriptor, &level.identity);
     walk->levels[walk->depth++] = level;
     return 0;
 }

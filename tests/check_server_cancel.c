@@ -130,19 +130,26 @@ static void gate_release(struct valve_job *job)
     free(job);
 }
 
-static struct valve_answer order_job(struct valve_call *call, const uint64_t *numbers)
+static struct valve_answer run_job(struct valve_call *call, void (*work)(struct valve_job *job),
+                                   bool is_owed)
 {
     int descriptor = hold(call);
     struct valve_job *job = calloc(1, sizeof *job);
     int r;
 
-    (void)numbers;
     ck_assert_ptr_nonnull(job);
-    *job = (struct valve_job){.work = gate_work, .release = gate_release, .kind = VALVE_JOB_DATA};
+    *job = (struct valve_job){
+        .work = work, .release = gate_release, .kind = VALVE_JOB_DATA, .is_owed = is_owed};
     r = valve_call_run(call, job);
     if (r == 0)
         gate_release(job);
     return answer(call, descriptor, r);
+}
+
+static struct valve_answer order_job(struct valve_call *call, const uint64_t *numbers)
+{
+    (void)numbers;
+    return run_job(call, gate_work, false);
 }
 
 static void owed_work(struct valve_job *job)
@@ -153,18 +160,8 @@ static void owed_work(struct valve_job *job)
 
 static struct valve_answer order_owed_job(struct valve_call *call, const uint64_t *numbers)
 {
-    int descriptor = hold(call);
-    struct valve_job *job = calloc(1, sizeof *job);
-    int r;
-
     (void)numbers;
-    ck_assert_ptr_nonnull(job);
-    *job = (struct valve_job){
-        .work = owed_work, .release = gate_release, .kind = VALVE_JOB_DATA, .is_owed = true};
-    r = valve_call_run(call, job);
-    if (r == 0)
-        gate_release(job);
-    return answer(call, descriptor, r);
+    return run_job(call, owed_work, true);
 }
 
 #define JOBS 3
@@ -438,8 +435,8 @@ END_TEST
 START_TEST(a_cancel_behind_many_is_heard)
 {
     enum { CANCELS = 1000 };
-    static uint8_t bytes[CANCELS * (2 * VALVE_HEAD_MAX + 1)];
-    uint8_t *end = bytes;
+    static uint8_t bytes[CANCELS * CANCEL_MAX];
+    size_t size = 0;
     struct peer peer;
 
     rig.options.max_in_flight = 1;
@@ -447,12 +444,9 @@ START_TEST(a_cancel_behind_many_is_heard)
     peer = peer_connect(rig.address);
     peer_order(&peer, 1, "sleep");
     tally_await(&begun, 1);
-    for (unsigned i = CANCELS; i > 0; i--) {
-        end += valve_head_write(VALVE_MAJOR_ARRAY, 2, end);
-        end += valve_head_write(VALVE_MAJOR_UINT, i, end);
-        end += valve_head_write(VALVE_MAJOR_SIMPLE, VALVE_SIMPLE_NIL, end);
-    }
-    peer_send(&peer, bytes, (size_t)(end - bytes));
+    for (unsigned i = CANCELS; i > 0; i--)
+        size += cancel_write(i, bytes + size);
+    peer_send(&peer, bytes, size);
     expect_refusal(&peer, "cancelled");
     rig_end(&rig, &peer);
 }

@@ -250,15 +250,21 @@ void peer_ask_list(struct peer *peer, uint32_t id)
     peer_ask(peer, id, "ListAll", NULL);
 }
 
-void peer_cancel(struct peer *peer, uint32_t id)
+size_t cancel_write(uint32_t id, uint8_t bytes[CANCEL_MAX])
 {
-    uint8_t buffer[2 * VALVE_HEAD_MAX + 1];
-    uint8_t *end = buffer;
+    uint8_t *end = bytes;
 
     end += valve_head_write(VALVE_MAJOR_ARRAY, 2, end);
     end += valve_head_write(VALVE_MAJOR_UINT, id, end);
     end += valve_head_write(VALVE_MAJOR_SIMPLE, VALVE_SIMPLE_NIL, end);
-    peer_send(peer, buffer, (size_t)(end - buffer));
+    return (size_t)(end - bytes);
+}
+
+void peer_cancel(struct peer *peer, uint32_t id)
+{
+    uint8_t bytes[CANCEL_MAX];
+
+    peer_send(peer, bytes, cancel_write(id, bytes));
 }
 
 /* An assertion for what comes by the million: those of Check write to a pipe each time. */

@@ -12,6 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "rpc/head.h"
 #include "valve.h"
 
 #define MILLISECOND UINT64_C(1000000)
@@ -161,6 +162,10 @@ void peer_ask_within(struct peer *peer, uint32_t id, const char *method, const c
                      uint64_t timeout);
 void peer_ask_list(struct peer *peer, uint32_t id);
 void peer_cancel(struct peer *peer, uint32_t id);
+
+/* The bytes of one, for many that are sent at once. Returns how many they are. */
+#define CANCEL_MAX (2 * VALVE_HEAD_MAX + 1)
+size_t cancel_write(uint32_t id, uint8_t bytes[CANCEL_MAX]);
 
 struct item peer_receive(struct peer *peer);
 

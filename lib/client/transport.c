@@ -227,6 +227,19 @@ static ssize_t take(struct valve_transport *transport, void *data, size_t size)
     return -EPIPE;
 }
 
+/* For input, or, if that is said, for room for output, too. Others know who waits. */
+static int wait_for(struct valve_transport *transport, bool for_room, uint64_t deadline)
+{
+    int r;
+
+    transport->waits_for_room = for_room;
+    transport->waiter = valve_fiber_current();
+    r = valve_transport_wait(transport->socket, for_room ? POLLIN | POLLOUT : POLLIN, deadline);
+    transport->waiter = NULL;
+    transport->unpaused = 0;
+    return r;
+}
+
 /*
  * Lets other fibers go first where TLS has bytes already, of which the socket tells nothing: until
  * the socket has something to say, but no longer than a moment.
@@ -234,14 +247,8 @@ static ssize_t take(struct valve_transport *transport, void *data, size_t size)
 static int rest(struct valve_transport *transport, uint64_t deadline)
 {
     uint64_t until = valve_clock_now() + MOMENT;
-    int r;
+    int r = wait_for(transport, true, until < deadline ? until : deadline);
 
-    transport->waits_for_room = true;
-    transport->waiter = valve_fiber_current();
-    r = valve_transport_wait(transport->socket, POLLIN | POLLOUT,
-                             until < deadline ? until : deadline);
-    transport->waiter = NULL;
-    transport->unpaused = 0;
     return r == -ETIMEDOUT && valve_clock_now() >= until && until < deadline &&
                    until < valve_fiber_deadline(valve_fiber_current())
                ? 0
@@ -250,15 +257,8 @@ static int rest(struct valve_transport *transport, uint64_t deadline)
 
 static int wait_for_input(struct valve_transport *transport, uint64_t deadline)
 {
-    int r;
-
-    transport->waits_for_room = valve_transport_unsent(transport) > 0 || transport->wants_room;
-    transport->waiter = valve_fiber_current();
-    r = valve_transport_wait(transport->socket,
-                             transport->waits_for_room ? POLLIN | POLLOUT : POLLIN, deadline);
-    transport->waiter = NULL;
-    transport->unpaused = 0;
-    return r;
+    return wait_for(transport, valve_transport_unsent(transport) > 0 || transport->wants_room,
+                    deadline);
 }
 
 /*

@@ -110,7 +110,9 @@ int valve_call_run(struct valve_call *call, struct valve_job *job)
 {
     int r;
 
-    valve_fiber_shield(call->fiber, job->is_owed && !call->worker->is_cut);
+    if (!job->is_owed || call->worker->is_cut)
+        return run(call, job);
+    valve_fiber_shield(call->fiber, true);
     r = run(call, job);
     valve_fiber_shield(call->fiber, false);
     return r;

@@ -3,9 +3,10 @@
  * The load of `valvectl bench` for servers of several protocols, so that they can be compared.
  *
  *     bench_load --protocol valve|http|memcached --connections N --depth D --seconds S
- *                --warmup W [--rate R] [--call get|exists|size] ADDRESS NAME...
+ *                --warmup W [--rate R] [--call get|exists|size] [--ca FILE] ADDRESS NAME...
  *
- * Names are asked for in turn. Printed is one JSON object.
+ * Names are asked for in turn; under TLS, with whom the certificates in FILE vouch for. Printed is
+ * one JSON object.
  */
 #include <config.h>
 
@@ -20,11 +21,12 @@
 #include "client/load.h"
 #include "client/load_valve.h"
 #include "load_text.h"
+#include "tls/tls.h"
 
 #define TIMEOUT (10 * NANOSECONDS)
 
 struct arguments {
-    const char *protocol, *call, *address;
+    const char *protocol, *call, *address, *authorities;
     struct load_options load;
     char **names;
     size_t count;
@@ -49,10 +51,15 @@ static double number(const char *text)
 static struct arguments parse(int argc, char **argv)
 {
     static const struct option options[] = {
-        {"protocol", required_argument, NULL, 'p'}, {"connections", required_argument, NULL, 'n'},
-        {"depth", required_argument, NULL, 'd'},    {"seconds", required_argument, NULL, 's'},
-        {"warmup", required_argument, NULL, 'w'},   {"rate", required_argument, NULL, 'r'},
-        {"call", required_argument, NULL, 'c'},     {NULL, 0, NULL, 0},
+        {"protocol", required_argument, NULL, 'p'},
+        {"connections", required_argument, NULL, 'n'},
+        {"depth", required_argument, NULL, 'd'},
+        {"seconds", required_argument, NULL, 's'},
+        {"warmup", required_argument, NULL, 'w'},
+        {"rate", required_argument, NULL, 'r'},
+        {"call", required_argument, NULL, 'c'},
+        {"ca", required_argument, NULL, 'a'},
+        {NULL, 0, NULL, 0},
     };
     struct arguments arguments = {.protocol = "valve",
                                   .call = "get",
@@ -68,6 +75,8 @@ static struct arguments parse(int argc, char **argv)
             arguments.protocol = optarg;
         else if (letter == 'c')
             arguments.call = optarg;
+        else if (letter == 'a')
+            arguments.authorities = optarg;
         else if (letter == 'n')
             arguments.load.connections = (uint32_t)number(optarg);
         else if (letter == 'd')
@@ -105,6 +114,22 @@ static struct load_protocol valve_protocol(struct load_valve *valve,
     return load_valve_protocol(valve);
 }
 
+/* What is spoken inside TLS has a name there, too, and libvalve's clients know but one. */
+static struct valve_tls *tls_new(const struct arguments *arguments)
+{
+    static const unsigned char http[] = "\x08http/1.1";
+    const struct valve_tls_options options = {.authorities = arguments->authorities};
+    struct valve_error error;
+    struct valve_tls *tls;
+
+    if (valve_tls_new_client(&options, &tls, &error) < 0)
+        fail(error.text);
+    if (strcmp(arguments->protocol, "http") == 0 &&
+        SSL_CTX_set_alpn_protos(tls->context, http, sizeof http - 1) != 0)
+        fail("no memory for TLS");
+    return tls;
+}
+
 static void print(const struct load_result *result)
 {
     double seconds = (double)result->duration / (double)NANOSECONDS;
@@ -129,6 +154,7 @@ int main(int argc, char **argv)
     struct load_valve valve;
     struct load_text text = {0};
     struct valve_address address;
+    struct valve_tls *tls = NULL;
     const char *problem = "";
 
     if (valve_address_parse(arguments.address, &address, &problem) < 0)
@@ -142,11 +168,15 @@ int main(int argc, char **argv)
         protocol = load_memcached(&text, arguments.names, arguments.count);
     else
         fail("there is no such protocol");
+    if (arguments.authorities != NULL)
+        tls = tls_new(&arguments);
+    arguments.load.tls = tls;
     if (load_run(&address, &protocol, &arguments.load, &result) < 0)
         fail(result.problem.text);
     if (result.failure < 0)
         fprintf(stderr, "bench_load: %s\n", result.problem.text);
     print(&result);
+    valve_tls_free(tls);
     load_valve_fini(&valve);
     load_text_fini(&text);
     return EXIT_SUCCESS;

@@ -2,11 +2,13 @@
 # SPDX-License-Identifier: MIT
 """
 What TLS costs valved, beside nginx with the same certificate (P-256) and cipher: CPU of the server
-for a request of 1 KiB on 64 connections that stay open, and for 1 GiB. The load comes from valvectl,
-and for nginx from ab and curl. Servers have one worker and one CPU, clients the other; each figure
-is the median of some rounds, which are taken in turn.
+for a request of 1 KiB on 64 connections that stay open, and for 1 GiB on one. The load is the same
+for both (tests/bench_load). Servers have one worker and one CPU, the load has the other; each figure
+is the median of some rounds, which are taken in turn, and ratios are taken within a round before.
 """
 import argparse
+import contextlib
+import json
 import os
 import pathlib
 import re
@@ -23,8 +25,8 @@ import tls
 from bench_machine import CLIENT_CPU, SERVER_CPU
 from support import GIB, KIB, MIB
 
+LOAD = support.BUILD / "tests/bench_load"
 CONNECTIONS = 64
-REQUESTS = 200_000
 TICK = os.sysconf("SC_CLK_TCK")
 
 NGINX = """
@@ -41,16 +43,30 @@ http {{
 }}
 """
 
+VALVED = """
+[server]
+workers = 1
+user = root
+[files]
+root = {root}
+[listen tls]
+address = 127.0.0.1:{port}
+tls_cert = {certificate}
+tls_key = {key}
+"""
+
 
 class Server:
     """One that runs on the CPU of servers, with its children."""
 
-    def __init__(self, title, command, ready):
-        self.title = title
+    def __init__(self, protocol, port, authorities, command):
+        self.protocol = protocol
+        self.address = f"127.0.0.1:{port}"
+        self.authorities = authorities
         self.process = subprocess.Popen(
             command, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
             preexec_fn=lambda: os.sched_setaffinity(0, {SERVER_CPU}))
-        support.wait_until(ready, f"{title} serves")
+        support.wait_until(lambda: answers(port), f"{command[0]} serves")
 
     def cpu(self):
         """Seconds that it has used."""
@@ -62,11 +78,25 @@ class Server:
             ticks += int(fields[11]) + int(fields[12])
         return ticks / TICK
 
-    def cost(self, command):
-        """CPU that it takes to answer what a client asks."""
+    def load(self, file, connections, seconds):
+        """What is asked and answered meanwhile."""
+        output = subprocess.run(
+            [LOAD, "--protocol", self.protocol, "--ca", self.authorities, "--connections",
+             str(connections), "--depth", "1", "--seconds", str(seconds), self.address, file],
+            stdout=subprocess.PIPE, check=True, text=True).stdout
+        return json.loads(output)
+
+    def cost_of_request(self, seconds):
+        """In microseconds of CPU."""
         before = self.cpu()
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        return self.cpu() - before
+        requests = self.load("small", CONNECTIONS, seconds)["requests"]
+        return (self.cpu() - before) / requests * 1e6
+
+    def cost_of_bulk(self, seconds):
+        """In seconds of CPU for a GiB."""
+        before = self.cpu()
+        size = self.load("large", 1, seconds)["bytes"]
+        return (self.cpu() - before) / size * GIB
 
     def stop(self):
         self.process.terminate()
@@ -87,72 +117,68 @@ def free_port():
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
-    rounds = parser.parse_args().rounds
-    tools = {name: shutil.which(name, path="/usr/sbin:/usr/bin") for name in ("nginx", "ab", "curl")}
-    if missing := [name for name, path in tools.items() if path is None]:
-        sys.exit(f"bench_tls: not installed: {', '.join(missing)}")
+    parser.add_argument("--seconds", type=float, default=2, help="of one measurement (2)")
+    arguments = parser.parse_args()
+    nginx = shutil.which("nginx", path="/usr/sbin:/usr/bin")
+    if nginx is None:
+        sys.exit("bench_tls: not installed: nginx")
     for warning in bench_machine.warnings():
         print(f"bench_tls: {warning}", file=sys.stderr)
     bench_machine.go_before_others()
     os.sched_setaffinity(0, {CLIENT_CPU})
     with tempfile.TemporaryDirectory(prefix="valve-tls-") as temporary:
         os.chmod(temporary, 0o755)  # nginx's worker is somebody else
-        measure(pathlib.Path(temporary), tools, rounds)
+        report(measure(pathlib.Path(temporary), nginx, arguments))
 
 
-def measure(directory, tools, rounds):
-    root = directory / "root"
+def make_files(root):
     root.mkdir()
     (root / "small").write_bytes(os.urandom(KIB))
     with open(root / "large", "wb") as file:
         for _ in range(GIB // MIB):
             file.write(bytes(MIB))  # which has it in memory
+
+
+def start(stack, directory, nginx):
+    """Both servers, on the same files, with the same certificate."""
+    root = directory / "root"
+    make_files(root)
     authority = tls.Authority(directory / "tls")
     certificate, key = authority.issue("server", alternatives="IP:127.0.0.1")
     ports = free_port(), free_port()
-    (directory / "valve.ini").write_text(
-        f"[server]\nworkers = 1\nuser = root\n[files]\nroot = {root}\n[listen tls]\n"
-        f"address = 127.0.0.1:{ports[0]}\ntls_cert = {certificate}\ntls_key = {key}\n")
-    (directory / "nginx.conf").write_text(NGINX.format(
-        directory=directory, root=root, certificate=certificate, key=key, port=ports[1]))
-    valvectl = [support.BUILD / "valvectl", "-H", f"127.0.0.1:{ports[0]}", "--ca",
-                authority.certificate]
-    url = f"https://127.0.0.1:{ports[1]}"
-    commands = {
-        "valved": ([*valvectl, "bench", "-c", str(CONNECTIONS), "-n", str(REQUESTS), "small"],
-                   [*valvectl, "get", "-o", "-", "large"]),
-        "nginx": ([tools["ab"], "-q", "-k", "-c", str(CONNECTIONS), "-n", str(REQUESTS),
-                   f"{url}/small"],
-                  [tools["curl"], "-s", "-f", "--cacert", authority.certificate, "-o", "/dev/null",
-                   f"{url}/large"]),
+    ini, conf = directory / "valve.ini", directory / "nginx.conf"
+    ini.write_text(VALVED.format(root=root, certificate=certificate, key=key, port=ports[0]))
+    conf.write_text(NGINX.format(directory=directory, root=root, certificate=certificate, key=key,
+                                 port=ports[1]))
+    servers = {
+        "valved": Server("valve", ports[0], authority.certificate, [support.VALVED, "-c", ini]),
+        "nginx": Server("http", ports[1], authority.certificate, [nginx, "-c", conf]),
     }
-    servers = [
-        Server("valved", [support.VALVED, "-c", directory / "valve.ini"],
-               lambda: answers(ports[0])),
-        Server("nginx", [tools["nginx"], "-c", directory / "nginx.conf"],
-               lambda: answers(ports[1])),
-    ]
-    costs = {server.title: ([], []) for server in servers}
-    try:
-        for _ in range(rounds):
-            for server in servers:
-                for kind, command in enumerate(commands[server.title]):
-                    costs[server.title][kind].append(server.cost(command))
-    finally:
-        for server in servers:
-            server.stop()
-    report(costs)
+    for server in servers.values():
+        stack.callback(server.stop)
+    return servers
 
 
-def report(costs):
-    requests = {title: statistics.median(kinds[0]) / REQUESTS * 1e6
-                for title, kinds in costs.items()}
-    bulk = {title: statistics.median(kinds[1]) for title, kinds in costs.items()}
+def measure(directory, nginx, arguments):
+    """What requests and a GiB cost each server in each round."""
+    with contextlib.ExitStack() as stack:
+        servers = start(stack, directory, nginx)
+        return [{title: (server.cost_of_request(arguments.seconds),
+                         server.cost_of_bulk(arguments.seconds))
+                 for title, server in servers.items()} for _ in range(arguments.rounds)]
+
+
+def report(rounds):
+    def medians(figures):
+        return [statistics.median(column) for column in zip(*figures)]
+
     print("CPU of the server            1 KiB         1 GiB")
-    for title in costs:
-        print(f"  {title:20} {requests[title]:10.2f} us {bulk[title]:10.2f} s")
-    print(f"  valved beside nginx  {requests['valved'] / requests['nginx']:10.2f} x  "
-          f"{bulk['valved'] / bulk['nginx']:10.2f} x")
+    for title in rounds[0]:
+        small, large = medians(costs[title] for costs in rounds)
+        print(f"  {title:20} {small:10.2f} us {large:10.2f} s")
+    small, large = medians([mine / theirs for mine, theirs in zip(costs["valved"], costs["nginx"])]
+                           for costs in rounds)
+    print(f"  valved beside nginx  {small:10.2f} x  {large:10.2f} x")
 
 
 if __name__ == "__main__":

@@ -23,11 +23,13 @@ struct valve_error;
     FUNCTION(BIO_clear_flags)                       \
     FUNCTION(BIO_ctrl)                              \
     FUNCTION(BIO_get_callback_arg)                  \
+    FUNCTION(BIO_get_data)                          \
     FUNCTION(BIO_int_ctrl)                          \
     FUNCTION(BIO_meth_get_create)                   \
     FUNCTION(BIO_meth_get_ctrl)                     \
     FUNCTION(BIO_meth_get_destroy)                  \
     FUNCTION(BIO_meth_get_read)                     \
+    FUNCTION(BIO_meth_get_write)                    \
     FUNCTION(BIO_meth_new)                          \
     FUNCTION(BIO_meth_set_create)                   \
     FUNCTION(BIO_meth_set_ctrl)                     \
@@ -37,9 +39,11 @@ struct valve_error;
     FUNCTION(BIO_new)                               \
     FUNCTION(BIO_s_socket)                          \
     FUNCTION(BIO_set_callback_arg)                  \
-    FUNCTION(BIO_set_callback_ex)                   \
+    FUNCTION(BIO_set_data)                          \
     FUNCTION(BIO_set_flags)                         \
+    FUNCTION(BIO_set_init)                          \
     FUNCTION(BIO_sock_should_retry)                 \
+    FUNCTION(BIO_test_flags)                        \
     FUNCTION(CRYPTO_free)                           \
     FUNCTION(ERR_clear_error)                       \
     FUNCTION(ERR_peek_last_error)                   \
@@ -79,7 +83,6 @@ struct valve_error;
     FUNCTION(SSL_set_accept_state)                  \
     FUNCTION(SSL_set_bio)                           \
     FUNCTION(SSL_set_connect_state)                 \
-    FUNCTION(SSL_set_fd)                            \
     FUNCTION(SSL_set_msg_callback)                  \
     FUNCTION(SSL_shutdown)                          \
     FUNCTION(SSL_write_ex)                          \
@@ -113,11 +116,13 @@ int valve_openssl_load(struct valve_error *ret_error);
 #define BIO_clear_flags                    valve_openssl.BIO_clear_flags
 #define BIO_ctrl                           valve_openssl.BIO_ctrl
 #define BIO_get_callback_arg               valve_openssl.BIO_get_callback_arg
+#define BIO_get_data                       valve_openssl.BIO_get_data
 #define BIO_int_ctrl                       valve_openssl.BIO_int_ctrl
 #define BIO_meth_get_create                valve_openssl.BIO_meth_get_create
 #define BIO_meth_get_ctrl                  valve_openssl.BIO_meth_get_ctrl
 #define BIO_meth_get_destroy               valve_openssl.BIO_meth_get_destroy
 #define BIO_meth_get_read                  valve_openssl.BIO_meth_get_read
+#define BIO_meth_get_write                 valve_openssl.BIO_meth_get_write
 #define BIO_meth_new                       valve_openssl.BIO_meth_new
 #define BIO_meth_set_create                valve_openssl.BIO_meth_set_create
 #define BIO_meth_set_ctrl                  valve_openssl.BIO_meth_set_ctrl
@@ -127,9 +132,11 @@ int valve_openssl_load(struct valve_error *ret_error);
 #define BIO_new                            valve_openssl.BIO_new
 #define BIO_s_socket                       valve_openssl.BIO_s_socket
 #define BIO_set_callback_arg               valve_openssl.BIO_set_callback_arg
-#define BIO_set_callback_ex                valve_openssl.BIO_set_callback_ex
+#define BIO_set_data                       valve_openssl.BIO_set_data
 #define BIO_set_flags                      valve_openssl.BIO_set_flags
+#define BIO_set_init                       valve_openssl.BIO_set_init
 #define BIO_sock_should_retry              valve_openssl.BIO_sock_should_retry
+#define BIO_test_flags                     valve_openssl.BIO_test_flags
 #define CRYPTO_free                        valve_openssl.CRYPTO_free
 #define ERR_clear_error                    valve_openssl.ERR_clear_error
 #define ERR_peek_last_error                valve_openssl.ERR_peek_last_error
@@ -169,7 +176,6 @@ int valve_openssl_load(struct valve_error *ret_error);
 #define SSL_set_accept_state               valve_openssl.SSL_set_accept_state
 #define SSL_set_bio                        valve_openssl.SSL_set_bio
 #define SSL_set_connect_state              valve_openssl.SSL_set_connect_state
-#define SSL_set_fd                         valve_openssl.SSL_set_fd
 #define SSL_set_msg_callback               valve_openssl.SSL_set_msg_callback
 #define SSL_shutdown                       valve_openssl.SSL_shutdown
 #define SSL_write_ex                       valve_openssl.SSL_write_ex

@@ -123,7 +123,7 @@ static int set_up(SSL_CTX *context, bool is_server, bool allows_1_2)
     SSL_CTX_set_options(context,
                         SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_NO_TICKET);
     if (is_server)
-        SSL_CTX_set_options(context, SSL_OP_ENABLE_KTLS); /* see set_quiet_socket() */
+        SSL_CTX_set_options(context, SSL_OP_ENABLE_KTLS); /* see valve_tls_bio_new() */
     SSL_CTX_set_mode(context, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
                                   SSL_MODE_RELEASE_BUFFERS);
     SSL_CTX_set_read_ahead(context, 1);

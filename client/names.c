@@ -90,14 +90,15 @@ static int read_more(struct names *names, bool waits)
 /* A line that was read, without its end; at the end of all, what there is without one. */
 static bool take_line(struct names *names, const char **ret_name, size_t *ret_size)
 {
-    char *line = names->data + names->start;
     size_t size = names->end - names->start;
-    char *end = size > names->searched
-                    ? memchr(line + names->searched, names->delimiter, size - names->searched)
-                    : NULL;
+    char *line, *end;
 
+    if (size == names->searched && !(names->has_ended && size > 0))
+        return false; /* nothing new; at first there is not even a place for it */
+    line = names->data + names->start;
+    end = memchr(line + names->searched, names->delimiter, size - names->searched);
     names->searched = size;
-    if (end == NULL && (!names->has_ended || size == 0))
+    if (end == NULL && !names->has_ended)
         return false;
     *ret_name = line;
     *ret_size = end != NULL ? (size_t)(end - line) : size;

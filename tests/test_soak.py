@@ -64,7 +64,8 @@ class TestSoak(unittest.TestCase):
     def test_a_bit_flipped_in_content_is_found(self):
         liar = HONEST._replace(options=("--flip-at=down:300000",))
         kept = self.expect_finding("WRONG ANSWER", proxies=(liar,))
-        self.assertRegex(kept, r"request: \w+, id \d+")
+        # The bit may be one of what makes an answer readable: then nobody knows whose it was.
+        self.assertRegex(kept, r"request: \w+, id \d+|expected: another form")
         self.assertRegex(kept, r"answer: .*")
 
     def test_content_changed_behind_its_back_is_found(self):

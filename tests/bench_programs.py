@@ -36,9 +36,11 @@ http {{
     client_body_temp_path {directory}/body; proxy_temp_path {directory}/proxy;
     fastcgi_temp_path {directory}/fastcgi; uwsgi_temp_path {directory}/uwsgi;
     scgi_temp_path {directory}/scgi;
+    {tls}
     server {{ listen {listen}; root {root}; }}
 }}
 """
+NGINX_TLS = "ssl_protocols TLSv1.3; ssl_certificate {certificate}; ssl_certificate_key {key};"
 NGINX_CACHE = "open_file_cache max=20000 inactive=1h; open_file_cache_valid 1h;"
 
 LIGHTTPD = """
@@ -82,11 +84,15 @@ root = {root}
 [listen all]
 address = {address}
 allow = list size get exists del
+{tls}
 """
+VALVED_TLS = "tls_cert = {certificate}\ntls_key = {key}"
 
 # What a command is made from: a directory of its own, what it serves, on which address (unix:PATH
-# or HOST:PORT), and the names that will be asked for.
-Setting = collections.namedtuple("Setting", "directory root address names")
+# or HOST:PORT), the names that will be asked for, and, for valved and nginx, whether under TLS.
+Setting = collections.namedtuple("Setting", "directory root address names tls", defaults=(None,))
+# Files: a server's own, and of whom its clients believe.
+Tls = collections.namedtuple("Tls", "certificate key authorities")
 
 
 def _path(address):
@@ -100,9 +106,14 @@ def _file(setting, text, **values):
     return path
 
 
+def _tls(setting, text):
+    return text.format(**setting.tls._asdict()) if setting.tls else ""
+
+
 def _nginx(setting, cache=""):
     path = _file(setting, NGINX, cache=cache, user="user root;" if IS_ROOT else "",
-                 listen=setting.address)
+                 listen=f"{setting.address} ssl" if setting.tls else setting.address,
+                 tls=_tls(setting, NGINX_TLS))
     return ["nginx", "-e", "stderr", "-p", setting.directory, "-c", path]
 
 
@@ -129,7 +140,8 @@ def _memcached(setting):
 
 def _valved(setting, cache=""):
     return [support.VALVED, *support.AS_ROOT, "-c",
-            _file(setting, VALVED, address=setting.address, cache=cache)]
+            _file(setting, VALVED, address=setting.address, cache=cache,
+                  tls=_tls(setting, VALVED_TLS))]
 
 
 def _bare(mode):
@@ -243,12 +255,14 @@ class Server:
         """Nanoseconds that its processes have run, by the clock that counts them: clock ~pid:2."""
         return sum(time.clock_gettime_ns((~pid << 3) | 2) for pid in self._processes())
 
-    def load(self, call, connections, depth, seconds):
+    def load(self, call, connections, depth, seconds, names=None):
         """What bench_load says of so many seconds, in which it asks for all names in turn."""
+        tls = self.setting.tls
         output = subprocess.run(
             [LOAD, "--protocol", self.kind.protocol, "--connections", str(connections), "--depth",
-             str(depth), "--seconds", str(seconds), "--warmup", "0", "--call", call, self.address,
-             *self.setting.names],
+             str(depth), "--seconds", str(seconds), "--warmup", "0", "--call", call,
+             *(["--ca", tls.authorities] if tls else []), self.address,
+             *(names or self.setting.names)],
             preexec_fn=bench_machine.go_before_others if self._first else None,
             start_new_session=self._first, stdout=subprocess.PIPE, check=True, text=True,
             timeout=seconds + support.DEADLINE).stdout

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What OpenSSL reads and writes a socket through. Its own BIO for sockets knows of the kernel's
- * TLS; but it reads and writes as if the socket were a file, and one is asked for less here.
+ * TLS, but reads and writes a socket as if it were a file, which costs more; so there is another.
  */
 #ifndef VALVE_TLS_BIO_H
 #define VALVE_TLS_BIO_H

@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: MIT
 """
 What TLS costs valved, beside nginx with the same certificate (P-256) and cipher: CPU of the server
-for a request of 1 KiB on 64 connections that stay open, and for 1 GiB on one. The load is the same
-for both (tests/bench_load). Servers have one worker and one CPU, the load has the other; each figure
-is the median of some rounds, which are taken in turn, and ratios are taken within a round before.
+for a request of 1 KiB on 64 connections that stay open, and for 1 GiB on one. Server and load are
+those of bench_servers.py, each with a CPU of its own; each figure is the median of some rounds,
+which are taken in turn, and ratios are taken within a round before.
 """
 import argparse
 import contextlib

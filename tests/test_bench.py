@@ -82,7 +82,7 @@ class TestBench(unittest.TestCase):
             self.expect_charts()
 
     def expect_samples(self, samples):
-        """On a busy machine a moment may pass without an answer, but not all of them."""
+        """On a busy machine a server may not run at all for a moment, but not all of them."""
         for name, servers in MEASURED.items():
             self.assertLessEqual(servers, {sample["server"] for sample in samples
                                            if sample["scenario"] == name})
@@ -90,7 +90,8 @@ class TestBench(unittest.TestCase):
         for sample in samples:
             with self.subTest(sample=sample):
                 self.assertEqual(sample["errors"], 0)
-                self.assertGreater(sample["cpu_us"], 0)
+                if sample["requests"] > 0:
+                    self.assertGreater(sample["cpu_us"], 0)
                 if sample["server"] != "bare unlink":
                     self.assertGreater(sample["memory"], 100 * support.KIB)
 

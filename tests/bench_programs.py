@@ -185,13 +185,6 @@ def version_of(kind):
     return said.splitlines()[0].removeprefix("nginx version: ")
 
 
-def has_cache():
-    """Whether this valved knows the key."""
-    said = subprocess.run([support.VALVED, "--root", "/", "--listen", "unix:/x", "--dump-config"],
-                          stdout=subprocess.PIPE, text=True, check=True).stdout
-    return re.search(r"^cache = ", said, re.MULTILINE) is not None
-
-
 def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))

@@ -166,8 +166,6 @@ def absence(title):
     kind = bench_programs.KINDS.get(title)
     if kind and not bench_programs.program_of(kind):
         return "not installed"
-    if title == "valved, cache = 0" and not bench_programs.has_cache():
-        return "this valved has no such key"
     return None
 
 

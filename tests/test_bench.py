@@ -18,6 +18,7 @@ PROGRAM = support.SOURCE / "tests/bench_servers.py"
 MEASURED = {
     "get": {"bare loop, memory", "bare loop, pread", "bare loop, open", "valved"},
     "get-pipelined": {"bare loop, memory", "bare loop, pread", "bare loop, open", "valved"},
+    "nocache": {"bare loop, open", "valved, cache = 0"},
     "medium": {"bare loop, pread", "valved"},
     "size": {"bare loop, memory", "bare loop, open", "valved"},
     "del": {"bare unlink", "valved"},

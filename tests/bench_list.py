@@ -125,9 +125,12 @@ class Hot:
 
         other = threading.Thread(target=repeat)
         other.start()
-        output = subprocess.run(self.command, check=True, capture_output=True, text=True).stdout
-        stop.set()
-        other.join()
+        try:
+            output = subprocess.run(self.command, check=True, stdout=subprocess.PIPE,
+                                    text=True).stdout
+        finally:
+            stop.set()
+            other.join()
         return int(output.split()[2])
 
 

@@ -356,6 +356,10 @@ class Counts(unittest.TestCase):
         self.assertGreater(metered.scrape().get("valve_cache_forgotten_total"), 0)
         metered.expect(0, "valve_cache_lost_total")
 
+    def lost_lines(self, address):
+        _, _, body = http(address, b"GET /metrics HTTP/1.1\r\n\r\n")
+        return Exposition(body.decode()).get("valve_log_lines_lost_total")
+
     def test_lost_log_lines(self):
         """Nobody reads the log any more: the service goes on, and counts what is missing."""
         directory = support.scratch(self)
@@ -373,8 +377,9 @@ class Counts(unittest.TestCase):
         process.stderr.close()
         with support.Wire(f"unix:{directory}/s") as wire:  # that no others fit is to be logged
             self.assertEqual(wire.ask({"Exists": "a"}), {"Exists": False})
-            _, _, body = http(f"unix:{directory}/m", b"GET /metrics HTTP/1.1\r\n\r\n")
-        self.assertEqual(Exposition(body.decode()).get("valve_log_lines_lost_total"), 1)
+            support.wait_until(lambda: self.lost_lines(f"unix:{directory}/m") > 0,
+                               "the log's own thread has found nobody")
+            self.assertEqual(self.lost_lines(f"unix:{directory}/m"), 1)
         process.send_signal(signal.SIGTERM)
         self.assertEqual(process.wait(support.DEADLINE), 0)
 

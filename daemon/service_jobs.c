@@ -351,7 +351,7 @@ struct valve_job *jobs_new_close(struct store_file *file)
 
 unsigned jobs_close(struct valve_call *call, struct store_file *file, unsigned held)
 {
-    struct valve_job *job = held > 0 && store_close_is_slow(file) ? jobs_new_close(file) : NULL;
+    struct valve_job *job = store_close_is_slow(file) ? jobs_new_close(file) : NULL;
 
     if (job) {
         job->held = held;

@@ -64,8 +64,7 @@ int jobs_read(const struct service *service, struct valve_call *call, const char
 
 /*
  * Closes a file, by the pool if that may take long; does not wait for it. Then the `held` places
- * that the call has for the file go with it. Returns how many did. Without a place it was open for
- * moments, in which nobody waited, and is not asked whether its name went meanwhile.
+ * that the call has for the file go with it. Returns how many did.
  */
 unsigned jobs_close(struct valve_call *call, struct store_file *file, unsigned held);
 

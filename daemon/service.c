@@ -257,18 +257,44 @@ static int read_by_pool(struct subject *subject, struct files_get_reply reply,
     return 0;
 }
 
+/* Room for all of a small file, and a byte more, which tells whether it has grown. */
+static size_t room_for(const struct store_file *file)
+{
+    return (size_t)file->info.size + 1;
+}
+
+/*
+ * Waits for that room, without holding the file's descriptor; then it is opened afresh, and may
+ * have another size. -EFBIG: it is no small file any more.
+ */
+static int wait_for_room(struct subject *subject, struct files_get_reply reply,
+                         struct store_file *file)
+{
+    size_t capacity = room_for(file);
+    uint8_t *data;
+    int r;
+
+    give_place_back(subject, close_file(subject, file));
+    r = files_get_reply_content_reserve(reply, capacity, &data);
+    if (r == 0)
+        r = open_file(subject, file);
+    return r == 0 && file->info.size > READ_MOST ? -EFBIG : r;
+}
+
 /* Reads a small file into what will be sent. -EFBIG: it is no small file any more. */
 static int read_small(struct subject *subject, struct files_get_reply reply,
                       struct store_file *file, size_t *ret_size)
 {
-    size_t capacity = (size_t)file->info.size + 1; /* the byte that tells whether it has grown */
     uint8_t *data;
-    int r;
+    int r = 0;
 
-    r = files_get_reply_content_reserve(reply, capacity, &data);
+    while (r == 0 && !valve_reply_has_room(subject->call, room_for(file)))
+        r = wait_for_room(subject, reply, file);
+    if (r == 0)
+        r = files_get_reply_content_reserve(reply, room_for(file), &data);
     if (r < 0)
         return r;
-    r = store_try_read(file, data, capacity, ret_size);
+    r = store_try_read(file, data, room_for(file), ret_size);
     return r == -EAGAIN ? read_by_pool(subject, reply, file, ret_size) : r;
 }
 

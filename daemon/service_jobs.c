@@ -351,7 +351,8 @@ struct valve_job *jobs_new_close(struct store_file *file)
 
 unsigned jobs_close(struct valve_call *call, struct store_file *file, unsigned held)
 {
-    struct valve_job *job = store_close_is_slow(file) ? jobs_new_close(file) : NULL;
+    bool is_slow = held > 0 && store_close_is_slow(file);
+    struct valve_job *job = is_slow ? jobs_new_close(file) : NULL;
 
     if (job) {
         job->held = held;

@@ -64,7 +64,8 @@ int jobs_read(const struct service *service, struct valve_call *call, const char
 
 /*
  * Closes a file, by the pool if that may take long; does not wait for it. Then the `held` places
- * that the call has for the file go with it. Returns how many did.
+ * that the call has for the file go with it. Returns how many did. A file without a place was not
+ * kept over a wait: it was opened a moment ago, by its name, which is taken to be there still.
  */
 unsigned jobs_close(struct valve_call *call, struct store_file *file, unsigned held);
 

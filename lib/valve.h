@@ -678,10 +678,14 @@ struct valve_answer valve_reply_list_end(struct valve_call *call);
  * Bytes read in place: reserve gives room of `capacity` bytes (at most VALVE_REPLY_BUFFER) in
  * what will be sent, and may wait for output to drain; done sends the first `size` of them. A
  * second reserve replaces the first. Errors as for list_add.
+ *
+ * has_room: whether so much could be reserved now, without a wait: for who would let go of what is
+ * scarce before it waits for the client.
  */
 #define VALVE_REPLY_BUFFER ((size_t)64 * 1024)
 int valve_reply_bytes_reserve(struct valve_call *call, size_t capacity,
                               uint8_t **ret_data) VALVE_MUST_USE;
+bool valve_reply_has_room(const struct valve_call *call, size_t capacity);
 struct valve_answer valve_reply_bytes_done(struct valve_call *call, const struct valve_type *reply,
                                            unsigned arm, size_t size);
 

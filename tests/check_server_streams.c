@@ -19,6 +19,9 @@
 
 static struct rig rig;
 static int gate[2]; /* a pipe: open while there is a byte in it */
+static struct {
+    unsigned begun, without_room;
+} reservations; /* the only worker's */
 
 /* ---- Handlers ---------------------------------------------------------------------------------------- */
 
@@ -40,14 +43,21 @@ static struct valve_answer list(struct valve_call *call, const uint64_t *numbers
     return r == 0 ? valve_reply_list_end(call) : order_failed(call, r);
 }
 
-/* "reserve N": N bytes, in place. */
+/* "reserve N": N bytes, in place. Where there is room nobody else's turn comes meanwhile. */
 static struct valve_answer reserve(struct valve_call *call, const uint64_t *numbers)
 {
+    bool has_room = valve_reply_has_room(call, (size_t)numbers[0]);
+    unsigned begun = reservations.begun++;
     uint8_t *data;
-    int r = valve_reply_bytes_reserve(call, (size_t)numbers[0], &data);
+    int r;
 
+    if (!has_room)
+        reservations.without_room++;
+    r = valve_reply_bytes_reserve(call, (size_t)numbers[0], &data);
     if (r < 0)
         return order_failed(call, r);
+    ck_assert(!has_room || reservations.begun == begun + 1);
+    ck_assert(valve_reply_has_room(call, (size_t)numbers[0])); /* its own is not in its way */
     for (size_t i = 0; i < numbers[0]; i++)
         data[i] = content_at(i);
     return valve_reply_bytes_done(call, &order_reply_type, ORDER_CONTENT, (size_t)numbers[0]);
@@ -343,6 +353,8 @@ START_TEST(requests_are_answered_beside_a_stream)
     peer_cancel(&peer, 1);
     peer_expect_refusal(&peer, 1, "cancelled");
     rig_end(&rig, &peer);
+    ck_assert_uint_gt(reservations.without_room, 0);
+    ck_assert_uint_lt(reservations.without_room, REPLIES);
 }
 END_TEST
 

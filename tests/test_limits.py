@@ -189,6 +189,26 @@ class Files(Limits):
             self.server.write("middle", b"m" * 100 * KIB)
             self.assertEqual(len(wire.ask({"Get": "middle"}, id)["Content"]), 100 * KIB)
 
+    def test_small_files_are_closed_while_their_client_does_not_read(self):
+        """They wait for room in its output, and have no place; then they are opened afresh."""
+        count, old, new = 100, b"o" * 15 * KIB, b"n" * 300 * KIB
+        self.start_with_few(max_in_flight=count)
+        self.server.write("middle", old)
+        wire = self.connect()
+        for id in range(1, count + 1):
+            wire.request(id, {"Get": "middle"})
+        self.assertTrue(has_word(wire, support.DEADLINE))
+        self.server.expect_rest(0.5)
+        self.server.expect_descriptors(self.descriptors + 1)
+        self.expect_service(self.connect())
+        os.rename(self.server.write("next", new), self.server.root / "middle")
+        answers = dict(wire.reply() for _ in range(count))
+        self.assertEqual(len(answers), count)
+        contents = [reply["Content"] for reply in answers.values()]
+        self.assertTrue(all(content in (old, new) for content in contents))
+        self.assertIn(old, contents)
+        self.assertIn(new, contents)
+
     def deep(self):
         """A tree as deep as a walk may have directories open, and a little more."""
         path = "/".join(["d"] * 40)

@@ -12,10 +12,10 @@
 #include "server/reply.h"
 #include "server/worker.h"
 
-/* Whether so much may be added now. The first of all may always, or nothing ever could. */
-static bool room_for(const struct valve_call *call, size_t capacity)
+/* What the call has reserved itself is not in its way. The first of all may always be added. */
+bool valve_reply_has_room(const struct valve_call *call, size_t capacity)
 {
-    size_t unsent = valve_output_unsent(call->connection);
+    size_t unsent = valve_output_unsent(call->connection) - call->reserved;
 
     return unsent == 0 || unsent + capacity <= VALVE_OUTPUT_BOUND;
 }
@@ -29,7 +29,7 @@ static int wait_for_room(struct valve_call *call, size_t capacity)
     output = valve_output_of(call->worker, call->connection);
     if (output == NULL)
         return -ENOMEM;
-    while (!room_for(call, capacity)) {
+    while (!valve_reply_has_room(call, capacity)) {
         int r = valve_wait_queue_wait(&output->room_wanted, VALVE_NEVER);
 
         if (r < 0)

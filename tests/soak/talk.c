@@ -141,12 +141,12 @@ static void ask(struct connection *connection)
     enter(connection, &asked);
 }
 
-/* Of one that is in flight, or of nothing. */
+/* One of those in flight. */
 static void cancel(struct connection *connection)
 {
-    struct asked *asked = &connection->asked[random_below(&load.random, MOST_ASKED)];
+    struct asked *asked = &connection->asked[random_below(&load.random, connection->asked_count)];
 
-    if (asked >= connection->asked + connection->asked_count || asked->about == ABOUT_MALFORMED)
+    if (asked->about == ABOUT_MALFORMED)
         return;
     write_cancel(&request, asked->id);
     asked->cancelled = true;
@@ -203,7 +203,8 @@ static unsigned ask_some(struct connection *connection, unsigned most)
         connection->life--;
         asked++;
     }
-    if (random_chance(&load.random, 0.02) && connection->output_end + REQUEST_ROOM < OUTPUT_ROOM)
+    if (random_chance(&load.random, 0.02) && connection->asked_count > 0 &&
+        connection->output_end + REQUEST_ROOM < OUTPUT_ROOM)
         cancel(connection);
     if (random_chance(&load.random, 0.002))
         connection->pause = now_ns() + random_below(&load.random, LONGEST_PAUSE) * MILLISECOND;

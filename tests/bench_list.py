@@ -33,7 +33,7 @@ SECONDS = 4  # of hot Gets
 
 
 def make_tree(tree, directories, files):
-    done = tree.with_name(tree.name + f".{directories}x{files}")
+    done = tree / f"whole.{directories}x{files}"  # within: it goes with the tree
     if done.exists():
         return
     for directory in range(directories):
@@ -51,10 +51,14 @@ class Server:
         path = directory / "valve.ini"
         path.write_text(f"[files]\nroot = {tree}\n"
                         f"[listen all]\naddress = unix:{self.address}\n"
-                        f"[metrics]\naddress = unix:{self.metrics}\n")
-        self.process = subprocess.Popen([support.VALVED, *support.AS_ROOT, "-c", path], stdin=subprocess.DEVNULL,
-                                        stderr=subprocess.DEVNULL)
-        support.wait_until(self.metrics.exists, "it serves")
+                        f"[metrics]\naddress = unix:{self.metrics}\n"
+                        "[log]\nlevel = error\n")
+        self.process = subprocess.Popen([support.VALVED, *support.AS_ROOT, "-c", path],
+                                        stdin=subprocess.DEVNULL)
+        support.wait_until(lambda: self.metrics.exists() or self.process.poll() is not None,
+                           "it serves")
+        if self.process.returncode is not None:
+            sys.exit("bench_list: valved did not start")
 
     def resident(self, which):
         """KiB: VmRSS now, VmHWM at most since it was last cleared."""

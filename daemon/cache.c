@@ -15,6 +15,7 @@
 #include "daemon/changes.h"
 #include "daemon/cleanup.h"
 #include "daemon/known.h"
+#include "fiber/lines.h"
 
 /* Uses that count: so often may a name be passed over before it has to go. */
 #define USES_MOST 3
@@ -494,7 +495,7 @@ int cache_new(const struct cache_options *options, struct cache **ret_cache)
 
     if (!store_may_be_kept(options->store))
         return -EOPNOTSUPP;
-    cache = calloc(1, sizeof *cache);
+    cache = valve_lines_new(sizeof *cache);
     if (!cache)
         return -ENOMEM;
     while (asked * ASKED_TOGETHER < options->most * ASKED_FACTOR)

@@ -6,6 +6,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "fiber/lines.h"
+
 int valve_scheduler_new(const struct valve_scheduler_options *options,
                         struct valve_scheduler **ret_scheduler)
 {
@@ -14,7 +16,7 @@ int valve_scheduler_new(const struct valve_scheduler_options *options,
 
     if (options->max_fibers == 0 || options->keep == 0)
         return -EINVAL;
-    scheduler = calloc(1, sizeof(*scheduler));
+    scheduler = valve_lines_new(sizeof(*scheduler));
     if (!scheduler)
         return -ENOMEM;
     r = valve_stack_pool_init(&scheduler->stacks, options->stack_size, sizeof(struct valve_fiber),

@@ -13,6 +13,7 @@
 #include <event2/event_struct.h>
 #include <stdatomic.h>
 
+#include "fiber/lines.h"
 #include "valve.h"
 
 struct valve_worker;
@@ -60,7 +61,7 @@ struct valve_connection {
     uint8_t state;    /* enum valve_connection_state */
     uint8_t watch;    /* what its event waits for */
     uint8_t timeout;  /* the queue it is in */
-} __attribute__((aligned(64)));
+} __attribute__((aligned(VALVE_LINE)));
 
 static_assert(sizeof(struct valve_connection) == 192, "a slot is three cache lines");
 

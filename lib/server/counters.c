@@ -4,10 +4,8 @@
  */
 #include "server/counters.h"
 
-#include <stdlib.h>
-#include <string.h>
+#include "fiber/lines.h"
 
-#define LINE         ((size_t)64)
 #define MICROSECONDS UINT64_C(1000)
 #define MILLISECONDS UINT64_C(1000000)
 #define SECONDS      UINT64_C(1000000000)
@@ -22,14 +20,8 @@ const uint64_t valve_time_bounds[VALVE_TIME_BOUNDS] = {
 
 struct valve_counters *valve_counters_new(unsigned methods)
 {
-    struct valve_counters *counters;
-    size_t size = sizeof *counters + (methods + 1) * sizeof counters->methods[0];
-
-    size = (size + LINE - 1) / LINE * LINE;
-    counters = aligned_alloc(LINE, size);
-    if (counters != NULL)
-        memset(counters, 0, size);
-    return counters;
+    return valve_lines_new(sizeof(struct valve_counters) +
+                           (methods + 1) * sizeof(struct valve_method_counters));
 }
 
 void valve_times_add(struct valve_times *times, uint64_t length, uint64_t more)

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "fiber/lines.h"
 #include "server/connection.h"
 #include "server/input.h"
 #include "server/os.h"
@@ -35,7 +36,7 @@ struct valve_connection *valve_attendance_take(struct valve_attendance_list *lis
 
 static int attendance_grow(struct valve_attendance_list *list, size_t room)
 {
-    struct valve_attendance *ring = malloc(room * sizeof *ring);
+    struct valve_attendance *ring = valve_lines_new(room * sizeof *ring);
 
     if (ring == NULL)
         return -ENOMEM;

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "fiber/clock.h"
+#include "fiber/lines.h"
 #include "server/options.h"
 #include "server/os.h"
 
@@ -200,7 +201,7 @@ static int make_workers(struct valve_server *server)
     }
     if (wanted > MOST_WORKERS)
         wanted = MOST_WORKERS;
-    server->workers = calloc(wanted, sizeof *server->workers);
+    server->workers = valve_lines_new(wanted * sizeof *server->workers);
     if (server->workers == NULL)
         return -ENOMEM;
     server->worker_count = wanted;

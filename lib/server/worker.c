@@ -297,7 +297,7 @@ int valve_worker_init(struct valve_worker *worker, struct valve_server *server, 
         return r;
     worker->counters = valve_counters_new(server->service->request->count);
     worker->region = aligned_alloc(PAGE_LEAST, VALVE_REGION);
-    worker->scanner = malloc(valve_scanner_size(server->scan_limits.max_depth));
+    worker->scanner = valve_lines_new(valve_scanner_size(server->scan_limits.max_depth));
     if (worker->counters == NULL || worker->region == NULL || worker->scanner == NULL)
         return -ENOMEM;
     return 0;

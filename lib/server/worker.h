@@ -13,6 +13,7 @@
 #include <stdatomic.h>
 
 #include "fiber/fiber.h"
+#include "fiber/lines.h"
 #include "rpc/scanner.h"
 #include "server/buffer.h"
 #include "server/held.h"
@@ -105,7 +106,7 @@ struct valve_worker {
     uint64_t complained_at; /* ns: when a connection that could not be kept was logged last */
     bool stopping;          /* no new requests */
     bool is_cut;            /* and no time for those that are being answered */
-};
+} __attribute__((aligned(VALVE_LINE))); /* they stand side by side */
 
 /* Prepares a worker; its thread does not run yet. 0 or -errno. */
 int valve_worker_init(struct valve_worker *worker, struct valve_server *server, unsigned index);
